@@ -1,0 +1,72 @@
+import type { DumpDetails, DumpRecord, TableRecord } from '../domain/manifest.ts';
+import type { Secret } from '../domain/secret.ts';
+
+/** How the dumps of one database system are read again, proven and restored. */
+export interface DumpEngine {
+  readonly engine: string;
+  /** Reads a dump's bytes and tells what is in it: used while it is made, verified and restored. */
+  scanner(): DumpScanner;
+  /** A place of its own for drills, removed on dispose: on the server given, or a throw-away server of the installed binaries. */
+  scratch(options: { readonly server: Secret | null; readonly dumps: readonly DumpRecord[] }, signal: AbortSignal): Promise<DumpTarget>;
+  /** A live server to restore to. The URL names the database that shall hold the data in the end. */
+  target(url: Secret, signal: AbortSignal): Promise<DumpTarget>;
+  /** Command that restores `stream` (a shell pipeline printing the dump) with the system's own client. */
+  restoreCommand(details: DumpDetails, stream: string): string;
+}
+
+/** Push all bytes, then `end`. Throws `DUMP_INCOMPLETE` from `end` when the dump stops short. */
+export interface DumpScanner {
+  push(bytes: Uint8Array): void;
+  end(): ScannedDump;
+}
+
+export interface ScannedDump {
+  readonly definitionsSha256: string;
+  readonly tables: readonly TableRecord[];
+}
+
+/** A server to load dumps into. Disposing removes whatever was made there and not promoted. */
+export interface DumpTarget extends AsyncDisposable {
+  /** Where, without secrets. */
+  readonly location: string;
+  /**
+   * What stands in the way of loading: `ROLE_MISSING`, `EXTENSION_MISSING`, `SPACE_SHORT`, a server too old, each thrown.
+   * Returns remarks that do not (a role made up for a drill).
+   */
+  preflight(dump: DumpRecord, signal: AbortSignal): Promise<readonly string[]>;
+  /** A fresh, empty database beside whatever is there. */
+  create(dump: DumpRecord, signal: AbortSignal): Promise<LoadingDatabase>;
+  /**
+   * Loads a `globals` dump; roles that exist already are left as they are. Returns remarks. Comes before the `preflight` of
+   * databases, which asks for the roles.
+   */
+  loadGlobals(dump: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<readonly string[]>;
+}
+
+export interface LoadingDatabase extends AsyncDisposable {
+  readonly name: string;
+  /**
+   * All or nothing, in one transaction: a dump that ends in an error, or not as the record says, leaves nothing behind.
+   * The bytes must already be known to be the snapshot's. Throws `DUMP_INCOMPLETE`, `TARGET_FAILED`.
+   */
+  load(dump: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
+  /** Exact row count and digest of every table against the record; empty when all is equal. */
+  compare(dump: DumpRecord, signal: AbortSignal): Promise<readonly TableDifference[]>;
+  /** Puts it in the place of the database that the target's URL names, in one transaction; keeps the old one under a dated name. */
+  promote(signal: AbortSignal): Promise<{ readonly name: string; readonly oldName: string | null }>;
+  /**
+   * Puts the named tables into a schema of their own in the database that the target's URL names, in one transaction;
+   * nothing that stands there is changed. Takes them out of this database, so it comes after `compare` and instead of `promote`.
+   */
+  transplant(tables: readonly TableName[], signal: AbortSignal): Promise<{ readonly schema: string }>;
+}
+
+export type TableName = Pick<TableRecord, 'schema' | 'name'>;
+
+export interface TableDifference {
+  readonly table: string;
+  readonly expected: { readonly rows: number; readonly sha256: string } | null;
+  readonly found: { readonly rows: number; readonly sha256: string } | null;
+  /** In words: `3 rows missing`, `same count, other content`, `table is missing`. */
+  readonly message: string;
+}

@@ -1,0 +1,81 @@
+import type { Outcome } from '../domain/outcome.ts';
+import type { Snapshot, SnapshotSummary, Verification } from '../domain/snapshot.ts';
+
+/**
+ * What is known of runs and snapshots: an index over the stores, which can be rebuilt from them, plus what only it knows
+ * (runs, drills, who removed what). Writes are durable when they return.
+ */
+export interface History extends AsyncDisposable {
+  startRun(run: NewRun): Promise<string>;
+  endRun(id: string, end: RunEnd): Promise<void>;
+  /** Newest first. */
+  runs(filter: RunFilter): Promise<readonly Run[]>;
+
+  /** Adds or refreshes; keeps a verification that is already known for the same manifest digest. */
+  recordSnapshot(snapshot: Omit<Snapshot, 'verification'>): Promise<void>;
+  /** Settled with what was known by `settledVerification`. `SNAPSHOT_UNKNOWN` when it was never recorded. */
+  recordVerification(key: SnapshotKey, verification: Exclude<Verification, { kind: 'unverified' }>): Promise<void>;
+  /** The snapshot is gone from its store. */
+  forgetSnapshot(key: SnapshotKey): Promise<void>;
+  /** Any order; see `newestFirst`. */
+  snapshots(filter: SnapshotFilter): Promise<readonly Snapshot[]>;
+  /** The same without units: what listings and retention need, quick also for databases of thousands of tables. */
+  summaries(filter: SnapshotFilter): Promise<readonly SnapshotSummary[]>;
+
+  /** Where a store lay when it was last looked into (`Store.locatedOn`); null when that is not known. */
+  storePlace(store: string): Promise<string | null>;
+  recordStorePlace(store: string, place: string): Promise<void>;
+
+  /** Written before something is deleted, and again after. */
+  recordDeletion(deletion: Deletion): Promise<void>;
+  deletions(filter: { readonly plan?: string }): Promise<readonly Deletion[]>;
+}
+
+export interface SnapshotFilter {
+  readonly plan?: string;
+  readonly store?: string;
+  readonly id?: string;
+}
+
+export interface SnapshotKey {
+  readonly store: string;
+  readonly id: string;
+}
+
+export type Verb = 'backup' | 'verify' | 'drill' | 'restore' | 'expire' | 'rescue';
+
+export interface NewRun {
+  readonly verb: Verb;
+  readonly plan: string | null;
+  readonly startedAt: Date;
+}
+
+export interface RunEnd {
+  readonly endedAt: Date;
+  readonly outcome: Outcome;
+  readonly snapshotId: string | null;
+  readonly error: { readonly code: string; readonly message: string; readonly hint: string } | null;
+  /** Verb-specific figures, JSON: a drill's RTO and RPO, a backup's bytes. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** `end` is null while it goes on, or when it died: whoever holds the plan's lock may tell which. */
+export interface Run extends NewRun {
+  readonly id: string;
+  readonly end: RunEnd | null;
+}
+
+export interface RunFilter {
+  readonly plan?: string;
+  readonly verb?: Verb;
+  readonly limit?: number;
+  readonly unended?: boolean;
+}
+
+export interface Deletion {
+  readonly key: SnapshotKey;
+  readonly plan: string;
+  readonly at: Date;
+  readonly phase: 'intended' | 'done';
+  readonly reason: string;
+}
