@@ -1,0 +1,35 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { BackgroundDigester } from './background-digester.ts';
+
+/** A stream seems as fast or slow as the test wants. */
+const clocks = { fast: () => ({ monotonicMs: () => 0 }), slow: () => ((now) => ({ monotonicMs: () => (now += 1000) }))(0) };
+
+describe.each(['fast', 'slow'] as const)('BackgroundDigester on a %s stream', (speed) => {
+  it.each([
+    ['nothing', 0, 1],
+    ['what is too little for a thread', 100_000, 7_777],
+    ['just as much as starts a thread', (4 << 20) + 1, 1 << 20],
+    ['a lot, in chunks larger than a slot', 40 << 20, 3_333_333],
+    ['a lot, in small chunks', 20 << 20, 10_001],
+  ])('gives the digest of %s', async (_what, sizeBytes, chunkBytes) => {
+    const bytes = randomBytes(sizeBytes);
+    const digester = new BackgroundDigester(clocks[speed]());
+    // The buffer is reused after each call, as `Digester` allows.
+    const reused = Buffer.alloc(chunkBytes);
+    for (let position = 0; position < sizeBytes; position += chunkBytes) {
+      const sizeOfChunk = bytes.copy(reused, 0, position, position + chunkBytes);
+      await digester.update(reused.subarray(0, sizeOfChunk));
+      reused.fill(0);
+    }
+    expect(await digester.digest()).toBe(createHash('sha256').update(bytes).digest('hex'));
+  });
+
+  it('can be discarded at any moment', async () => {
+    const digester = new BackgroundDigester(clocks[speed]());
+    for (let index = 0; index < 20; index++) await digester.update(Buffer.alloc(1 << 20));
+    digester.discard();
+    new BackgroundDigester(clocks[speed]()).discard();
+    if (speed === 'fast') await expect(digester.digest()).rejects.toThrow(/discarded/);
+  });
+});

@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { Clock } from '../ports/clock.ts';
+import type { Digester } from '../ports/digester.ts';
+
+/** What is gathered before it is known whether a thread is worth its start. */
+const earlyBytes = 4 << 20;
+/** Slower streams, those of data that compresses, are hashed on the side: the digest is not what holds them up. */
+const worthAThreadBytesPerMs = 150_000;
+const slotBytes = 1 << 20;
+const slotCount = 4;
+
+/**
+ * Hashes a fast stream on a thread of its own, so that the thread that reads and hashes files need not hash the archive
+ * too. Bytes are copied into a few shared slots, which bounds memory and lets the caller go on with the bytes at once.
+ */
+export class BackgroundDigester implements Digester {
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  #early: Uint8Array[] = [];
+  #earlyBytes = 0;
+  #startedMs: number | undefined;
+  #hash: Hash | undefined;
+  #thread: DigestThread | undefined;
+
+  constructor(clock: Pick<Clock, 'monotonicMs'>) {
+    this.#clock = clock;
+  }
+
+  update(bytes: Uint8Array): void | Promise<void> {
+    if (this.#thread !== undefined) return this.#thread.update(bytes);
+    if (this.#hash !== undefined) return void this.#hash.update(bytes);
+    this.#startedMs ??= this.#clock.monotonicMs();
+    this.#early.push(Buffer.from(bytes));
+    this.#earlyBytes += bytes.length;
+    if (this.#earlyBytes > earlyBytes) return this.#choose(this.#earlyBytes / (this.#clock.monotonicMs() - this.#startedMs));
+  }
+
+  #choose(bytesPerMs: number): void | Promise<void> {
+    if (bytesPerMs > worthAThreadBytesPerMs) return this.#moveToThread();
+    this.#hashEarly();
+  }
+
+  #hashEarly(): Hash {
+    this.#hash ??= createHash('sha256');
+    for (const bytes of this.#early.splice(0)) this.#hash.update(bytes);
+    return this.#hash;
+  }
+
+  async #moveToThread(): Promise<void> {
+    this.#thread = new DigestThread();
+    for (const bytes of this.#early.splice(0)) await this.#thread.update(bytes);
+  }
+
+  async digest(): Promise<string> {
+    return this.#thread === undefined ? this.#hashEarly().digest('hex') : await this.#thread.digest();
+  }
+
+  discard(): void {
+    this.#early = [];
+    this.#thread?.discard();
+  }
+}
+
+/** What the thread is told: a slot to hash, or to finish. */
+export type DigestRequest = { readonly slot: number; readonly sizeBytes: number } | 'finish';
+/** What it answers: the slot is free again, or the digest. */
+export type DigestReply = { readonly slot: number } | { readonly digest: string };
+
+class DigestThread {
+  readonly #slots = Array.from({ length: slotCount }, () => new Uint8Array(new SharedArrayBuffer(slotBytes)));
+  readonly #free = this.#slots.map((_, index) => index);
+  readonly #worker: Worker;
+  readonly #finished = Promise.withResolvers<string>();
+  #slotFreed: (() => void) | undefined;
+
+  constructor() {
+    const file = new URL(`./digest-thread${extname(import.meta.filename)}`, import.meta.url);
+    this.#worker = new Worker(file, {
+      workerData: this.#slots,
+      resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
+    });
+    this.#worker.on('message', (reply: DigestReply) => this.#take(reply));
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#finished.promise.catch(() => undefined);
+  }
+
+  #take(reply: DigestReply): void {
+    if ('digest' in reply) return this.#finished.resolve(reply.digest);
+    this.#free.push(reply.slot);
+    this.#slotFreed?.();
+  }
+
+  #fail(error: unknown): void {
+    this.#finished.reject(error);
+    this.#slotFreed?.();
+  }
+
+  update(bytes: Uint8Array): void | Promise<void> {
+    let rest = bytes;
+    while (rest.length > 0) {
+      const slot = this.#free.pop();
+      if (slot === undefined) return this.#updateLater(rest.slice());
+      const piece = rest.subarray(0, slotBytes);
+      this.#slots[slot]!.set(piece);
+      this.#worker.postMessage({ slot, sizeBytes: piece.length } satisfies DigestRequest);
+      rest = rest.subarray(piece.length);
+    }
+  }
+
+  async #updateLater(bytes: Uint8Array): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#slotFreed = resolve;
+    // A thread that broke frees no slot: its error comes from here.
+    await Promise.race([promise, this.#finished.promise]);
+    await this.update(bytes);
+  }
+
+  async digest(): Promise<string> {
+    this.#worker.postMessage('finish' satisfies DigestRequest);
+    const digest = await this.#finished.promise;
+    await this.#worker.terminate();
+    return digest;
+  }
+
+  discard(): void {
+    void this.#worker.terminate();
+    this.#fail(new Error('the digest was discarded'));
+  }
+}
