@@ -1,0 +1,34 @@
+import { deflateRawSync } from 'node:zlib';
+
+const sampleBytes = 4096;
+const sampleCount = 3;
+/** Bits per byte above which deflate rarely gains anything; random bytes reach 7.95 in 4 KiB. */
+const suspiciousEntropy = 7.5;
+const worthwhileRatio = 0.95;
+
+/**
+ * True when compressing this block would be wasted work: photos, videos, archives, encrypted data. Looks at three
+ * 4 KiB samples: a byte histogram first (cheap), then, only when that looks random, a real level 1 deflate.
+ */
+export function looksIncompressible(block: Uint8Array): boolean {
+  if (block.length < sampleBytes * sampleCount * 2) return false;
+  const samples = sampleOffsets(block.length).map((offset) => block.subarray(offset, offset + sampleBytes));
+  return samples.every((sample) => entropyBitsPerByte(sample) > suspiciousEntropy) && samples.every(shrinksTooLittle);
+}
+
+function sampleOffsets(sizeBytes: number): number[] {
+  const last = sizeBytes - sampleBytes;
+  return [Math.floor(last * 0.1), Math.floor(last * 0.5), Math.floor(last * 0.9)];
+}
+
+function shrinksTooLittle(sample: Uint8Array): boolean {
+  return deflateRawSync(sample, { level: 1 }).length > sample.length * worthwhileRatio;
+}
+
+function entropyBitsPerByte(sample: Uint8Array): number {
+  const counts = new Uint16Array(256);
+  for (const byte of sample) counts[byte]! += 1;
+  let bits = 0;
+  for (const count of counts) if (count > 0) bits -= count * Math.log2(count / sample.length);
+  return bits / sample.length;
+}

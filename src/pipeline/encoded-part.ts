@@ -1,0 +1,57 @@
+import type { Compression } from '../domain/manifest.ts';
+import type { Cipher } from '../ports/cipher.ts';
+import type { Digester } from '../ports/digester.ts';
+import { BlockAssembler } from './block-assembler.ts';
+import { codecs } from './codecs.ts';
+import { ParallelEncoder } from './parallel-encoder.ts';
+
+/** In blocks under way at once: enough to keep the cores busy while one block waits for the disk. */
+const bytesUnderWay = 6 << 20;
+
+/**
+ * One part on its way into a store: bytes given to `sink` come out of `body`, compressed, encrypted and digested, while
+ * the store takes them. Memory is bounded by a few blocks; a slow store makes the sink's promises wait.
+ */
+export class EncodedPart {
+  readonly sink: BlockAssembler;
+  readonly #encoder: ParallelEncoder;
+  readonly #cipher: Cipher | null;
+  readonly #digester: Digester;
+  #storedBytes = 0;
+
+  constructor(options: { readonly compression: Compression; readonly cipher: Cipher | null; readonly digester: Digester }) {
+    const codec = codecs[options.compression.kind];
+    this.#encoder = new ParallelEncoder(codec, { level: options.compression.level, width: Math.ceil(bytesUnderWay / codec.blockBytes) });
+    this.#cipher = options.cipher;
+    this.#digester = options.digester;
+    this.sink = new BlockAssembler(this.#encoder);
+  }
+
+  /** The stored form. Read it once, to the end, at the same time as the sink is filled. */
+  async *body(): AsyncGenerator<Uint8Array, void, undefined> {
+    const blocks = this.#encoder.blocks();
+    for await (const chunk of this.#cipher === null ? blocks : this.#cipher.encrypt(blocks)) {
+      const wait = this.#digester.update(chunk);
+      if (wait !== undefined) await wait;
+      this.#storedBytes += chunk.length;
+      yield chunk;
+    }
+  }
+
+  /** The last byte was given. */
+  async end(): Promise<void> {
+    await this.sink.flush();
+    this.#encoder.end();
+  }
+
+  /** The source failed: `body` throws this, so the store undoes its put. */
+  fail(error: unknown): void {
+    this.#digester.discard();
+    this.#encoder.fail(error);
+  }
+
+  /** Valid once `body` has been read to its end; call it once. */
+  async stored(): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
+    return { sizeBytes: this.#storedBytes, sha256: await this.#digester.digest() };
+  }
+}
