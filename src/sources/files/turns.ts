@@ -1,0 +1,25 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { throwIfAborted } from '../../domain/errors.ts';
+
+/** Some milliseconds of reading. */
+const turnBytes = 4 << 20;
+
+/** Reading is synchronous, which is fastest; this lets timers, signals and the other ends of streams have their turn. */
+export class Turns {
+  readonly #signal: AbortSignal;
+  #spentBytes = 0;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  /** Call it before each step; every entry counts as some bytes. Throws `CANCELLED`. */
+  async spend(sizeBytes: number): Promise<void> {
+    this.#spentBytes += sizeBytes;
+    if (this.#spentBytes >= turnBytes) {
+      this.#spentBytes = 0;
+      await nextTurn();
+    }
+    throwIfAborted(this.#signal);
+  }
+}
