@@ -1,0 +1,36 @@
+import { rename } from 'node:fs/promises';
+import { isSystemError } from '../platform/system-error.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { History } from '../ports/history.ts';
+
+/**
+ * Opens the history in a SQLite file, which is made, for its owner alone, when it does not exist. Several processes may
+ * have it open. Throws `HISTORY_UNREADABLE` when it is damaged (`details.damaged`), cannot be reached, or is of a newer
+ * Holdfast. Damage in some corner of the file shows only when a later query meets it; `check` looks for it at once, and reads
+ * everything for that.
+ */
+export async function openHistory(file: string, options: { readonly check?: boolean } = {}): Promise<History> {
+  const { openSqliteHistory } = await import('./sqlite-history.ts');
+  return openSqliteHistory(file, options);
+}
+
+/**
+ * Puts a history that cannot be used aside, so that a new one can take its place; nothing is deleted. Returns the new name
+ * of the file, or undefined when there was none. No process may have it open.
+ */
+export async function setAsideHistory(file: string, clock: Clock): Promise<string | undefined> {
+  const aside = `${file}.set-aside-${clock.now().toISOString().replaceAll(/[-:.]/g, '')}`;
+  // The log goes first: a database that finds itself without its log would be another one than it was.
+  for (const suffix of ['-wal', '-shm']) await renameIfPresent(`${file}${suffix}`, `${aside}${suffix}`);
+  return (await renameIfPresent(file, aside)) ? aside : undefined;
+}
+
+async function renameIfPresent(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,174 @@
+import type { Kysely } from 'kysely';
+import { HoldfastError } from '../domain/errors.ts';
+import { settledVerification } from '../domain/snapshot.ts';
+import type { Snapshot, SnapshotSummary, Verification } from '../domain/snapshot.ts';
+import type { Deletion, History, NewRun, Run, RunEnd, RunFilter, SnapshotFilter, SnapshotKey } from '../ports/history.ts';
+import { damagedHistory } from './history-errors.ts';
+import { deletionOf, rowOfSnapshot, runOf, snapshotOf, summaryOf, verificationOf } from './rows.ts';
+import type { HistorySchema } from './schema.ts';
+
+const summaryColumns = ['store', 'id', 'plan', 'manifest_sha256', 'verification', 'summary'] as const;
+
+/** The history in any database that Kysely has a dialect for; the schema is there already. */
+export class KyselyHistory implements History {
+  readonly #db: Kysely<HistorySchema>;
+  readonly #where: string;
+
+  /** `where` names the database in errors: a path, or a URL without secrets. */
+  constructor(db: Kysely<HistorySchema>, where: string) {
+    this.#db = db;
+    this.#where = where;
+  }
+
+  /** Reads stored JSON: whoever damaged it must not make Holdfast fall over with a bare parser's error. */
+  async #read<Row, T>(rows: readonly Row[], parse: (row: Row) => T | Promise<T>): Promise<T[]> {
+    try {
+      const parsed: T[] = [];
+      for (const row of rows) parsed.push(await parse(row));
+      return parsed;
+    } catch (cause) {
+      throw damagedHistory(this.#where, 'a record in it cannot be read', cause);
+    }
+  }
+
+  async startRun({ verb, plan, startedAt }: NewRun): Promise<string> {
+    const row = await this.#db
+      .insertInto('runs')
+      .values({ verb, plan, started_at: startedAt.toISOString() })
+      .returning('number')
+      .executeTakeFirstOrThrow();
+    return String(row.number);
+  }
+
+  async endRun(id: string, end: RunEnd): Promise<void> {
+    const { numUpdatedRows } = await this.#db
+      .updateTable('runs')
+      .set({
+        ended_at: end.endedAt.toISOString(),
+        outcome: end.outcome,
+        snapshot_id: end.snapshotId,
+        error: end.error === null ? null : JSON.stringify(end.error),
+        details: JSON.stringify(end.details),
+      })
+      .where('number', '=', Number(id))
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) throw unknownRun(id);
+  }
+
+  async runs(filter: RunFilter): Promise<readonly Run[]> {
+    let query = this.#db.selectFrom('runs').selectAll().orderBy('number', 'desc');
+    if (filter.plan !== undefined) query = query.where('plan', '=', filter.plan);
+    if (filter.verb !== undefined) query = query.where('verb', '=', filter.verb);
+    if (filter.unended !== undefined) query = query.where('ended_at', filter.unended ? 'is' : 'is not', null);
+    if (filter.limit !== undefined) query = query.limit(filter.limit);
+    return this.#read(await query.execute(), runOf);
+  }
+
+  async recordSnapshot(snapshot: Omit<Snapshot, 'verification'>): Promise<void> {
+    const row = await rowOfSnapshot(snapshot);
+    const { plan, manifest_sha256, summary, units } = row;
+    await this.#db
+      .insertInto('snapshots')
+      .values(row)
+      .onConflict((conflict) =>
+        conflict.columns(['store', 'id']).doUpdateSet((eb) => ({
+          plan,
+          manifest_sha256,
+          summary,
+          units,
+          verification: eb
+            .case()
+            .when('snapshots.manifest_sha256', '=', manifest_sha256)
+            .then(eb.ref('snapshots.verification'))
+            .else(null)
+            .end(),
+        })),
+      )
+      .execute();
+  }
+
+  async recordVerification(key: SnapshotKey, verification: Exclude<Verification, { kind: 'unverified' }>): Promise<void> {
+    await this.#db.transaction().execute(async (db) => {
+      const known = await db
+        .selectFrom('snapshots')
+        .select('verification')
+        .where('store', '=', key.store)
+        .where('id', '=', key.id)
+        .executeTakeFirst();
+      if (known === undefined) throw unknownSnapshot(key);
+      const settled = settledVerification(verificationOf(known.verification), verification);
+      await db
+        .updateTable('snapshots')
+        .set({ verification: JSON.stringify(settled) })
+        .where('store', '=', key.store)
+        .where('id', '=', key.id)
+        .execute();
+    });
+  }
+
+  async forgetSnapshot(key: SnapshotKey): Promise<void> {
+    await this.#db.deleteFrom('snapshots').where('store', '=', key.store).where('id', '=', key.id).execute();
+  }
+
+  async snapshots(filter: SnapshotFilter): Promise<readonly Snapshot[]> {
+    return this.#read(await this.#matching(filter).select('units').execute(), snapshotOf);
+  }
+
+  async summaries(filter: SnapshotFilter): Promise<readonly SnapshotSummary[]> {
+    return this.#read(await this.#matching(filter).execute(), summaryOf);
+  }
+
+  #matching({ plan, store, id }: SnapshotFilter) {
+    let query = this.#db.selectFrom('snapshots').select(summaryColumns);
+    if (plan !== undefined) query = query.where('plan', '=', plan);
+    if (store !== undefined) query = query.where('store', '=', store);
+    if (id !== undefined) query = query.where('id', '=', id);
+    return query;
+  }
+
+  async storePlace(store: string): Promise<string | null> {
+    const row = await this.#db.selectFrom('stores').select('place').where('name', '=', store).executeTakeFirst();
+    return row?.place ?? null;
+  }
+
+  async recordStorePlace(store: string, place: string): Promise<void> {
+    await this.#db
+      .insertInto('stores')
+      .values({ name: store, place })
+      .onConflict((conflict) => conflict.column('name').doUpdateSet({ place }))
+      .execute();
+  }
+
+  async recordDeletion({ key, plan, at, phase, reason }: Deletion): Promise<void> {
+    await this.#db
+      .insertInto('deletions')
+      .values({ store: key.store, snapshot_id: key.id, plan, at: at.toISOString(), phase, reason })
+      .execute();
+  }
+
+  async deletions(filter: { readonly plan?: string }): Promise<readonly Deletion[]> {
+    let query = this.#db.selectFrom('deletions').selectAll().orderBy('number');
+    if (filter.plan !== undefined) query = query.where('plan', '=', filter.plan);
+    return this.#read(await query.execute(), deletionOf);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#db.destroy();
+  }
+}
+
+function unknownRun(id: string): HoldfastError {
+  return new HoldfastError('INTERNAL', `Cannot end run "${id}": the history has no run of that number`, {
+    hint: 'Report this as a bug of Holdfast',
+  });
+}
+
+function unknownSnapshot({ store, id }: SnapshotKey): HoldfastError {
+  return new HoldfastError(
+    'SNAPSHOT_UNKNOWN',
+    `Cannot record the verification of snapshot "${id}" in "${store}": the history does not know it`,
+    {
+      hint: 'See which snapshots there are with holdfast list',
+    },
+  );
+}
