@@ -1,0 +1,40 @@
+import type { Plan, PlanSchedule, PlanStore } from '../domain/plan.ts';
+import type { OperationContext } from '../operations/context.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What the composition root hands to the commands. */
+export interface Doors {
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly now: () => Date;
+  /** When a schedule first wants a run after the given moment; null when never. */
+  nextDue(schedule: PlanSchedule, after: Date): Promise<Date | null>;
+  /** Relative to the working directory. */
+  absolutePath(path: string): string;
+  /** Reads and validates the configuration. */
+  configure(options: ConfigureOptions): Promise<Configuration>;
+  /** The effective configuration as text, and as plain data. */
+  describeConfiguration(configuration: Configuration): Promise<{ readonly text: string; readonly json: unknown }>;
+  configurationSchema(): Promise<unknown>;
+  /** Opens the history and everything that operations need. `checkHistory` reads all of it, and sets it aside when it is damaged. */
+  open(configuration: Configuration, options?: { readonly checkHistory?: boolean }): Promise<OpenWorld>;
+}
+
+export interface ConfigureOptions {
+  readonly file: string | undefined;
+  /** A local store's directory to look into besides (or without) configured plans. */
+  readonly store: string | undefined;
+  /** On a bad day, a secret that is missing must not keep people from listing and restoring. */
+  readonly missingSecrets: 'refuse' | 'defer';
+}
+
+export interface Configuration {
+  readonly plans: ReadonlyMap<string, Plan>;
+  /** Stores named on the command line, which may belong to no plan. */
+  readonly stores: readonly PlanStore[];
+  readonly file: string | null;
+  readonly warnings: readonly string[];
+}
+
+export type OpenWorld = OperationContext & AsyncDisposable;

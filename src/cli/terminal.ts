@@ -1,0 +1,139 @@
+import type { Log } from '../ports/log.ts';
+import type { Progress } from '../ports/progress.ts';
+import { formatBytes } from '../domain/byte-size.ts';
+import { formatDuration } from '../domain/duration.ts';
+
+interface Stream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/** Where commands show things: results on standard output, everything else on standard error. */
+export class Terminal implements Progress, Log {
+  readonly #out: Stream;
+  readonly #err: Stream;
+  readonly #options: { readonly debug: boolean; readonly colour: boolean; readonly monotonicMs: () => number };
+  #json = false;
+  #step:
+    | { readonly label: string; readonly totalBytes: number | null; readonly doneBytes: () => number; readonly startedMs: number }
+    | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #drawn = false;
+
+  constructor(
+    streams: { readonly out: Stream; readonly err: Stream },
+    options: { readonly debug: boolean; readonly colour: boolean; readonly monotonicMs: () => number },
+  ) {
+    this.#out = streams.out;
+    this.#err = streams.err;
+    this.#options = options;
+  }
+
+  /** True when a person can answer questions here. */
+  get isInteractive(): boolean {
+    return this.#err.isTTY === true && this.#out.isTTY === true && !this.#json;
+  }
+
+  useJson(): void {
+    this.#json = true;
+  }
+
+  get isJson(): boolean {
+    return this.#json;
+  }
+
+  /** Prints a result: the text for people, or the value for programs. */
+  result(text: string, value: unknown): void {
+    this.endProgress();
+    this.#out.write(this.#json ? `${JSON.stringify(value, replacer, 2)}\n` : text.endsWith('\n') || text === '' ? text : `${text}\n`);
+  }
+
+  step(label: string, totalBytes: number | null, doneBytes: () => number): void {
+    if (this.#json) return;
+    this.endProgress();
+    if (this.#err.isTTY !== true) {
+      this.#err.write(`${label}\n`);
+      return;
+    }
+    this.#step = { label, totalBytes, doneBytes, startedMs: this.#options.monotonicMs() };
+    this.#timer = setInterval(() => this.#draw(), 200);
+    this.#timer.unref();
+    this.#draw();
+  }
+
+  endProgress(): void {
+    clearInterval(this.#timer);
+    if (this.#drawn) this.#err.write('\r\u001b[K');
+    this.#drawn = false;
+    this.#step = undefined;
+  }
+
+  #draw(): void {
+    if (this.#step === undefined) return;
+    const line = progressLine(this.#step, this.#options.monotonicMs()).slice(0, (this.#err.columns ?? 80) - 1);
+    this.#err.write(`\r\u001b[K${line}`);
+    this.#drawn = true;
+  }
+
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void {
+    if (this.#options.debug) this.#say('debug', message, fields);
+  }
+
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void {
+    if (!this.#json) this.#say('', message, fields);
+  }
+
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.#say(this.#paint('warning', 33), message, fields);
+  }
+
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.#say(this.#paint('error', 31), message, fields);
+  }
+
+  /** An error, and below it what to do. */
+  failure(error: { readonly code: string; readonly message: string; readonly hint: string }): void {
+    this.#say(this.#paint('error', 31), `${error.message} [${error.code}]`);
+    this.#err.write(`  → ${error.hint}\n`);
+  }
+
+  #say(level: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.endProgress();
+    const facts = Object.entries(fields ?? {}).map(
+      ([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    );
+    this.#err.write(`${level === '' ? '' : `${level}: `}${message}${facts.join('')}\n`);
+  }
+
+  #paint(text: string, code: number): string {
+    return this.#options.colour && this.#err.isTTY === true ? `\u001b[${code}m${text}\u001b[0m` : text;
+  }
+
+  /** Marks a word in a result, on a terminal that shows colours. */
+  mark(text: string, kind: 'good' | 'bad' | 'doubtful' | 'faint' | 'strong'): string {
+    if (!this.#options.colour || this.#out.isTTY !== true) return text;
+    const codes = { good: 32, bad: 31, doubtful: 33, faint: 2, strong: 1 };
+    return `\u001b[${codes[kind]}m${text}\u001b[0m`;
+  }
+}
+
+function replacer(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value;
+}
+
+function progressLine(
+  step: { readonly label: string; readonly totalBytes: number | null; readonly doneBytes: () => number; readonly startedMs: number },
+  nowMs: number,
+): string {
+  const done = step.doneBytes();
+  const seconds = Math.max((nowMs - step.startedMs) / 1000, 0.001);
+  if (done === 0) return `${step.label} … ${formatDuration(seconds * 1000)}`;
+  const rate = done / seconds;
+  const amount = `${formatBytes(done)}, ${formatBytes(rate)}/s`;
+  if (step.totalBytes === null || step.totalBytes < done) return `${step.label}  ${amount}`;
+  const share = done / step.totalBytes;
+  const filled = Math.round(share * 20);
+  const left = formatDuration(((step.totalBytes - done) / rate) * 1000);
+  return `${step.label}  [${'█'.repeat(filled)}${'░'.repeat(20 - filled)}] ${Math.floor(share * 100)} %  ${amount}, ${left} left`;
+}
