@@ -1,0 +1,221 @@
+import { expect } from 'vitest';
+import type { Manifest } from '../../src/domain/manifest.ts';
+import type { History, RunEnd } from '../../src/ports/history.ts';
+import { sampleManifest } from '../fixtures/sample-manifest.ts';
+import type { Clause } from './contract.ts';
+import { expectCode } from './object-store.ts';
+
+export interface HistorySubject {
+  /** Opens the same history, again each time. */
+  open(): Promise<History>;
+}
+
+const startedAt = new Date('2026-01-01T02:00:00.000Z');
+const id = 'home-20260101-020000';
+const key = { store: 'nas', id };
+const snapshot = recorded('nas', id);
+const passed = { kind: 'passed', depth: 'readable', at: new Date('2026-01-01T03:00:00.000Z') } as const;
+const failed = {
+  kind: 'failed',
+  depth: 'drilled',
+  at: new Date('2026-01-02T03:00:00.000Z'),
+  findings: ['table public."users" has 3 rows less', 'ü\n"'],
+} as const;
+
+const runEnd: RunEnd = {
+  endedAt: new Date('2026-01-01T02:05:00.123Z'),
+  outcome: 'failed',
+  snapshotId: null,
+  error: { code: 'STORE_FULL', message: 'Cannot store "x" in "ü": 1.2 GB free', hint: "Free space; it's full" },
+  details: { readBytes: 9_007_199_254_740_991, stores: [{ name: 'nas', ok: false }], ratio: 0.25, none: null },
+};
+
+/** What a history promises (`src/ports/history.ts`), clause by clause. */
+export const historyClauses: readonly Clause<HistorySubject>[] = [
+  clause('a run is unended until it ends', async (history) => {
+    const run = await history.startRun({ verb: 'backup', plan: 'home', startedAt });
+    expect(await history.runs({})).toEqual([{ id: run, verb: 'backup', plan: 'home', startedAt, end: null }]);
+    expect(await history.runs({ unended: true })).toHaveLength(1);
+    await history.endRun(run, runEnd);
+    expect(await history.runs({ unended: true })).toEqual([]);
+    expect(await history.runs({ unended: false })).toHaveLength(1);
+  }),
+  clause('a run comes back as it was recorded', async (history) => {
+    const run = await history.startRun({ verb: 'rescue', plan: null, startedAt });
+    await history.endRun(run, runEnd);
+    expect(await history.runs({})).toEqual([{ id: run, verb: 'rescue', plan: null, startedAt, end: runEnd }]);
+  }),
+  clause('runs are listed in the order of their starts, newest first, also when the clock was set back', async (history) => {
+    const first = await history.startRun({ verb: 'backup', plan: 'home', startedAt });
+    const second = await history.startRun({ verb: 'backup', plan: 'home', startedAt: new Date('2020-01-01T00:00:00.000Z') });
+    expect((await history.runs({})).map((run) => run.id)).toEqual([second, first]);
+  }),
+  clause('runs are filtered by plan, verb and number', async (history) => {
+    const ids: string[] = [];
+    for (const plan of ['home', 'office', 'home'])
+      for (const verb of ['backup', 'drill'] as const) ids.push(await history.startRun({ verb, plan, startedAt }));
+    const found = async (filter: Parameters<History['runs']>[0]) => (await history.runs(filter)).map((run) => ids.indexOf(run.id));
+    expect(await found({ plan: 'home' })).toEqual([5, 4, 1, 0]);
+    expect(await found({ verb: 'drill' })).toEqual([5, 3, 1]);
+    expect(await found({ plan: 'home', verb: 'drill' })).toEqual([5, 1]);
+    expect(await found({ plan: 'home', limit: 3 })).toEqual([5, 4, 1]);
+    expect(await found({ plan: 'absent' })).toEqual([]);
+  }),
+  clause('a run that was never started cannot end', async (history) => {
+    await expect(history.endRun('99', runEnd)).rejects.toThrow();
+  }),
+  clause('a recorded snapshot comes back whole and unverified', async (history) => {
+    await history.recordSnapshot(snapshot);
+    expect(await history.snapshots({})).toEqual([{ ...snapshot, verification: { kind: 'unverified' } }]);
+  }),
+  clause('a manifest of thousands of tables comes back whole', async (history) => {
+    const large = { ...snapshot, manifest: withTables(snapshot.manifest, 3000) };
+    await history.recordSnapshot(large);
+    expect((await history.snapshots({}))[0]?.manifest).toEqual(large.manifest);
+  }),
+  clause('a summary is the snapshot without its units', async (history) => {
+    await history.recordSnapshot(snapshot);
+    const { units: _, ...manifest } = snapshot.manifest;
+    expect(await history.summaries({})).toEqual([{ ...snapshot, manifest, verification: { kind: 'unverified' } }]);
+  }),
+  clause('snapshots are filtered by plan, store and id', async (history) => {
+    for (const store of ['nas', 'cloud'])
+      for (const snapshotId of [id, 'office-20260101-020000']) await history.recordSnapshot(recorded(store, snapshotId));
+    const found = async (filter: Parameters<History['snapshots']>[0]) => {
+      const keys = (await history.summaries(filter)).map(({ store, manifest }) => `${store}/${manifest.plan}`);
+      expect((await history.snapshots(filter)).map(({ store, manifest }) => `${store}/${manifest.plan}`)).toEqual(keys);
+      return keys.toSorted();
+    };
+    expect(await found({})).toEqual(['cloud/home', 'cloud/office', 'nas/home', 'nas/office']);
+    expect(await found({ plan: 'home' })).toEqual(['cloud/home', 'nas/home']);
+    expect(await found({ store: 'nas' })).toEqual(['nas/home', 'nas/office']);
+    expect(await found({ store: 'nas', plan: 'office' })).toEqual(['nas/office']);
+    expect(await found({ id })).toEqual(['cloud/home', 'nas/home']);
+  }),
+  clause('recording the same manifest again keeps what is known of it', async (history) => {
+    await history.recordSnapshot(snapshot);
+    await history.recordVerification(key, passed);
+    await history.recordSnapshot(snapshot);
+    expect(await history.snapshots({})).toEqual([{ ...snapshot, verification: passed }]);
+  }),
+  clause('recording another manifest under the same id makes it unverified', async (history) => {
+    await history.recordSnapshot(snapshot);
+    await history.recordVerification(key, passed);
+    const other = { ...snapshot, manifest: { ...snapshot.manifest, sequence: 9 }, manifestSha256: 'b'.repeat(64) };
+    await history.recordSnapshot(other);
+    expect(await history.snapshots({})).toEqual([{ ...other, verification: { kind: 'unverified' } }]);
+  }),
+  clause('the place of a store is what was recorded last', async (history) => {
+    expect(await history.storePlace('nas')).toBeNull();
+    await history.recordStorePlace('nas', 'device 1');
+    await history.recordStorePlace('cloud', 'bucket');
+    await history.recordStorePlace('nas', 'device 2');
+    expect([await history.storePlace('nas'), await history.storePlace('cloud')]).toEqual(['device 2', 'bucket']);
+  }),
+  clause('a failed verification comes back with its findings', async (history) => {
+    await history.recordSnapshot(snapshot);
+    await history.recordVerification(key, passed);
+    await history.recordVerification(key, failed);
+    expect((await history.summaries({}))[0]?.verification).toEqual(failed);
+  }),
+  clause('a shallow pass does not hide a deeper failure', async (history) => {
+    await history.recordSnapshot(snapshot);
+    await history.recordVerification(key, failed);
+    await history.recordVerification(key, passed);
+    expect((await history.summaries({}))[0]?.verification).toEqual(failed);
+    await history.recordVerification(key, { ...passed, depth: 'drilled' });
+    expect((await history.summaries({}))[0]?.verification).toEqual({ ...passed, depth: 'drilled' });
+  }),
+  clause('a snapshot that was never recorded cannot be verified', async (history) => {
+    await expectCode('SNAPSHOT_UNKNOWN', history.recordVerification(key, passed));
+  }),
+  clause('a forgotten snapshot is gone from its store alone, and forgetting twice is fine', async (history) => {
+    await history.recordSnapshot(snapshot);
+    await history.recordSnapshot(recorded('cloud', id));
+    await history.forgetSnapshot(key);
+    await history.forgetSnapshot(key);
+    expect((await history.summaries({})).map(({ store }) => store)).toEqual(['cloud']);
+  }),
+  clause('deletions come back in the order of their recording', async (history) => {
+    const intended = { key, plan: 'home', at: startedAt, phase: 'intended', reason: "kept by no rule: 'last 7'" } as const;
+    const done = { ...intended, phase: 'done' } as const;
+    await history.recordDeletion(intended);
+    await history.recordDeletion({ ...intended, plan: 'office' });
+    await history.recordDeletion(done);
+    expect(await history.deletions({ plan: 'home' })).toEqual([intended, done]);
+    expect(await history.deletions({})).toHaveLength(3);
+  }),
+  clause('everything is there when the history is opened again', async (history, subject) => {
+    const run = await history.startRun({ verb: 'backup', plan: 'home', startedAt });
+    await history.recordSnapshot(snapshot);
+    await history.recordVerification(key, passed);
+    await history[Symbol.asyncDispose]();
+    await using reopened = await subject.open();
+    expect((await reopened.runs({})).map((found) => found.id)).toEqual([run]);
+    expect(await reopened.snapshots({})).toEqual([{ ...snapshot, verification: passed }]);
+  }),
+  clause('several may write at once, and each sees what the others wrote', async (history, subject) => {
+    await using other = await subject.open();
+    const writers = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? history : other));
+    const ids = await Promise.all(writers.map((writer) => writer.startRun({ verb: 'backup', plan: 'home', startedAt })));
+    expect(new Set(ids).size).toBe(20);
+    await Promise.all(writers.map((writer, index) => writer.endRun(ids[index] ?? '', runEnd)));
+    for (const reader of [history, other]) expect(await reader.runs({ unended: false })).toHaveLength(20);
+  }),
+];
+
+function clause(name: string, check: (history: History, subject: HistorySubject) => Promise<void>): Clause<HistorySubject> {
+  return {
+    name,
+    async run(subject) {
+      await using history = await subject.open();
+      await check(history, subject);
+    },
+  };
+}
+
+function recorded(store: string, snapshotId: string) {
+  return {
+    store,
+    manifest: sampleManifest(snapshotId, { parts: { [`${snapshotId}.tar`]: new Uint8Array(10) } }),
+    manifestSha256: 'a'.repeat(64),
+  };
+}
+
+/** The same snapshot as if it held a database of so many tables. */
+function withTables(manifest: Manifest, count: number): Manifest {
+  const tables = Array.from({ length: count }, (_, index) => ({
+    schema: 'public',
+    name: `table_${index}`,
+    copy: `public.table_${index} (id, name, created_at)`,
+    rows: index * 1000,
+    sizeBytes: index * 100_000,
+    sha256: index.toString(16).padStart(64, '0'),
+  }));
+  return {
+    ...manifest,
+    units: [
+      {
+        content: 'dump',
+        name: 'app',
+        source: 'postgres',
+        sourceName: 'postgres',
+        part: 'app.sql.zst',
+        path: null,
+        sizeBytes: 1,
+        dump: {
+          engine: 'postgres',
+          scope: 'database',
+          database: 'app',
+          host: null,
+          serverVersion: '15.14',
+          tool: 'pg_dump 15.14',
+          properties: { encoding: 'UTF8' },
+          definitionsSha256: 'c'.repeat(64),
+          tables,
+          requires: { roles: ['app'], extensions: [{ name: 'pgcrypto', version: '1.3' }] },
+        },
+      },
+    ],
+  };
+}
