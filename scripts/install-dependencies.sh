@@ -1,0 +1,28 @@
+#!/bin/sh
+# Brings node_modules in step with package-lock.json, the pinned Node included. Says what it does on stderr.
+set -eu
+cd -- "${0%/*}/.."
+
+in_step() {
+  [ -f node_modules/.package-lock.json ] && [ -x node_modules/node/bin/node ] || return 1
+  [ package-lock.json -nt node_modules/.package-lock.json ] || return 0
+  node_modules/node/bin/node scripts/installed-as-locked.ts && touch node_modules/.package-lock.json
+}
+
+# Two commands started at once in a fresh clone: the second waits, and finds the work done.
+if command -v flock >/dev/null 2>&1; then
+  exec 9<package-lock.json
+  in_step || flock 9
+fi
+
+in_step && exit 0
+if ! command -v npm >/dev/null 2>&1; then
+  printf 'Cannot install what Holdfast needs: npm is not installed\nInstall it (for example: apt-get install npm), then run the command again.\n' >&2
+  exit 1
+fi
+printf 'Installing what Holdfast needs, once (npm ci, about 250 MB) ...\n' >&2
+# The lock of this script must not be inherited by a daemon that npm might leave behind.
+if ! npm ci --loglevel=error --no-progress 9<&- >&2; then
+  printf 'Cannot install what Holdfast needs: npm ci failed, see above\nRun the command again when the package registry can be reached.\n' >&2
+  exit 1
+fi
