@@ -3,6 +3,7 @@ import { Decrypter, Encrypter } from 'age-encryption';
 import { HoldfastError, isHoldfastError } from '../domain/errors.ts';
 import type { PlanEncryption } from '../domain/plan.ts';
 import type { Cipher } from '../ports/cipher.ts';
+import { AgePassphrase } from './age-passphrase.ts';
 import { openPayload, payloadKey, payloadNonceBytes, sealPayload } from './age-stream.ts';
 
 /**
@@ -13,26 +14,21 @@ import { openPayload, payloadKey, payloadNonceBytes, sealPayload } from './age-s
  */
 export function openAgeCipher(encryption: PlanEncryption): Cipher {
   const identities = encryption.identities.flatMap((secret) => identityLines(secret.reveal()));
-  const { passphrase } = encryption;
+  const passphrase = encryption.passphrase === null ? null : new AgePassphrase(encryption.passphrase);
   const encrypter = new ObservedEncrypter();
   const decrypter = new Decrypter();
   named('recipient', () => encryption.recipients.forEach((recipient) => encrypter.addRecipient(recipient)));
   named('identity', () => identities.forEach((identity) => decrypter.addIdentity(identity)));
-  if (passphrase !== null) decrypter.addPassphrase(passphrase.reveal());
+  if (passphrase !== null) decrypter.addIdentity(passphrase);
   // age knows no file for both. A passphrase beside recipients is one from the environment, at hand to open older snapshots.
-  if (passphrase === null || encryption.recipients.length > 0) encrypter.observe();
-  else encrypter.setPassphrase(passphrase.reveal());
+  if (passphrase !== null && encryption.recipients.length === 0) encrypter.addRecipient(passphrase);
+  encrypter.observe();
   const canDecrypt = identities.length > 0 || passphrase !== null;
   return {
     canDecrypt,
-    encrypt: (plain) => sealed({ encrypter, decrypter }, plain),
+    encrypt: (plain) => sealed(encrypter, plain),
     decrypt: (stored) => (canDecrypt ? opened(decrypter, stored) : noKey()),
   };
-}
-
-interface Keys {
-  readonly encrypter: ObservedEncrypter;
-  readonly decrypter: Decrypter;
 }
 
 /** What `age-keygen` writes: keys on lines of their own, comments beside them. */
@@ -62,9 +58,8 @@ function named(what: 'recipient' | 'identity', add: () => void): void {
 const largestHeaderBytes = 1 << 20;
 const headerEnd = /\n--- [A-Za-z0-9+/]{43}\n/;
 
-async function* sealed({ encrypter, decrypter }: Keys, plain: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  // The library makes the header around a file key that it chooses; an empty file shows both.
-  const { bytes, fileKey } = await oneAtATime(() => emptyFile(encrypter, decrypter));
+async function* sealed(encrypter: ObservedEncrypter, plain: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const { bytes, fileKey } = await oneAtATime(() => emptyFile(encrypter));
   const nonce = randomBytes(payloadNonceBytes);
   yield Buffer.concat([bytes.subarray(0, headerLength(bytes)), nonce]);
   yield* sealPayload(payloadKey(fileKey, nonce), plain);
@@ -82,14 +77,10 @@ async function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
   return await turn;
 }
 
-async function emptyFile(
-  encrypter: ObservedEncrypter,
-  decrypter: Decrypter,
-): Promise<{ readonly bytes: Buffer; readonly fileKey: Uint8Array }> {
+/** The library makes the header around a file key that it chooses: an empty file shows the one, the observer the other. */
+async function emptyFile(encrypter: ObservedEncrypter): Promise<{ readonly bytes: Buffer; readonly fileKey: Uint8Array }> {
   const bytes = Buffer.from(await encrypter.encrypt(new Uint8Array(0)));
-  // A passphrase allows no observer beside it: there the key is read back from the header.
-  const fileKey = encrypter.takeFileKey() ?? (await decrypter.decryptHeader(bytes.subarray(0, headerLength(bytes))));
-  return { bytes, fileKey };
+  return { bytes, fileKey: encrypter.takeFileKey() };
 }
 
 /** Hears the file key of the file that is encrypted next, through a recipient that adds nothing to its header. */
@@ -105,8 +96,9 @@ class ObservedEncrypter extends Encrypter {
     });
   }
 
-  takeFileKey(): Uint8Array | undefined {
+  takeFileKey(): Uint8Array {
     const fileKey = this.#fileKey;
+    if (fileKey === undefined) throw new Error('unreachable: every encryption asks each recipient to wrap the file key');
     this.#fileKey = undefined;
     return fileKey;
   }
@@ -150,8 +142,9 @@ async function* resumed(first: Uint8Array, chunks: AsyncIterator<Uint8Array>): A
 }
 
 function notOpened(cause: unknown): HoldfastError {
+  if (isHoldfastError(cause)) return cause;
   const message = cause instanceof Error ? cause.message : String(cause);
-  if (!/no identity matched|passphrase|incorrect/i.test(message)) return corruptHeader(cause);
+  if (!/no identity matched/i.test(message)) return corruptHeader(cause);
   return new HoldfastError('KEY_REJECTED', 'Cannot decrypt: none of the configured keys or passphrases opens it', {
     hint: 'Name the identity file that belongs to the recipient of that time in encryption.identity: holdfast show ID says which recipient it was',
     cause,
