@@ -26,6 +26,11 @@ export class HardLinks {
   }
 }
 
-function keyOf({ dev, ino }: BigIntStats): string {
-  return `${dev}:${ino}`;
+/**
+ * A file system gives the inode of a file that was removed to the next one made, so the number alone names no file: the
+ * time it was born goes with it. Where that is not kept, the last change stands in, which any write and any new or
+ * removed name moves: the content is then read once more.
+ */
+function keyOf({ dev, ino, birthtimeNs, ctimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${birthtimeNs === 0n ? ctimeNs : birthtimeNs}`;
 }
