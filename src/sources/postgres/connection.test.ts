@@ -20,7 +20,7 @@ beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'hf-connection-'));
   await chmod(scratch, 0o755);
   cluster = await startPostgres({ auth: 'scram' });
-  await enableTls();
+  await enableTls(cluster);
 });
 afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 /** A certificate for the name `localhost`, signed by itself. */
-async function enableTls(): Promise<void> {
+async function enableTls(server: PostgresCluster): Promise<void> {
   const [key, certificate] = [join(scratch, 'server.key'), join(scratch, 'server.crt')];
   await run('openssl', [
     'req',
@@ -46,13 +46,13 @@ async function enableTls(): Promise<void> {
     '-out',
     certificate,
   ]);
-  const owner = await stat(cluster.dataDirectory);
+  const owner = await stat(server.dataDirectory);
   await chown(key, owner.uid, owner.gid);
   await chmod(key, 0o600);
-  await cluster.query('postgres', `ALTER SYSTEM SET ssl_key_file = '${key}'`);
-  await cluster.query('postgres', `ALTER SYSTEM SET ssl_cert_file = '${certificate}'`);
-  await cluster.query('postgres', 'ALTER SYSTEM SET ssl = on');
-  await cluster.query('postgres', 'SELECT pg_reload_conf()');
+  await server.query('postgres', `ALTER SYSTEM SET ssl_key_file = '${key}'`);
+  await server.query('postgres', `ALTER SYSTEM SET ssl_cert_file = '${certificate}'`);
+  await server.query('postgres', 'ALTER SYSTEM SET ssl = on');
+  await server.query('postgres', 'SELECT pg_reload_conf()');
 }
 
 const open = (url: string, given: Record<string, string> = environment, abort = signal) =>
@@ -163,6 +163,64 @@ describe('connect()', () => {
     const [{ pid } = { pid: 0 }] = await session.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
     await cluster.query('postgres', `SELECT pg_terminate_backend(${pid})`);
     await expect(session.query('SELECT 1')).rejects.toMatchObject({ code: 'SERVER_UNREACHABLE' });
+  });
+});
+
+describe('why a server lets nobody in', () => {
+  let trusting: PostgresCluster;
+  beforeAll(async () => {
+    trusting = await startPostgres();
+    await trusting.query('postgres', 'CREATE ROLE outsider LOGIN');
+  });
+  afterAll(() => trusting[Symbol.asyncDispose]());
+
+  async function allow(rules: readonly string[]): Promise<void> {
+    await writeFile(join(trusting.dataDirectory, 'pg_hba.conf'), rules.map((rule) => `${rule}\n`).join(''));
+    const loadedAt = () => trusting.query('postgres', 'SELECT pg_conf_load_time()::text AS at');
+    const before = await loadedAt();
+    await trusting.query('postgres', 'SELECT pg_reload_conf()');
+    // A new connection has it from the postmaster, which reads its rules some time after it was told to.
+    await expect.poll(loadedAt, { timeout: 30_000 }).not.toEqual(before);
+  }
+  const noRule = { code: 'CREDENTIALS_REJECTED', message: expect.stringContaining('no pg_hba.conf entry') };
+  const superuserOnly = ['host all postgres 127.0.0.1/32 trust', 'host all nobody 127.0.0.1/32 trust'];
+  const refusal = (url: string): Promise<unknown> =>
+    open(url).then(
+      (session) => session[Symbol.asyncDispose](),
+      (error: unknown) => error,
+    );
+
+  // On this machine no sslmode means "allow", elsewhere "prefer".
+  test.each(['', '?sslmode=prefer'])('is told as the server tells it, by one that knows no TLS too (%s)', async (mode) => {
+    const url = (user: string, database: string) => `${trusting.url(database, { user })}${mode}`;
+    await allow(superuserOnly);
+    const refused = [
+      { code: 'CREDENTIALS_REJECTED', message: expect.stringContaining('role "nobody" does not exist') },
+      { code: 'DATABASE_UNKNOWN', message: expect.stringContaining('database "nothing" does not exist') },
+      noRule,
+    ];
+    const errors = [
+      await refusal(url('nobody', 'postgres')),
+      await refusal(url('postgres', 'nothing')),
+      await refusal(url('outsider', 'x')),
+    ];
+    expect(errors).toMatchObject(refused);
+    expect(errors.map(String).join('\n')).not.toMatch(/SSL|TLS/);
+  });
+
+  test('is told of the wrong password, when the server asks for one and knows no TLS', async () => {
+    await allow(['host all postgres 127.0.0.1/32 trust', 'host all nobody 127.0.0.1/32 scram-sha-256']);
+    const error = await refusal(trusting.url('postgres', { user: 'nobody', password: 'guess' }));
+    expect(error).toMatchObject({ code: 'CREDENTIALS_REJECTED', message: expect.stringContaining('password authentication failed') });
+  });
+
+  test.each(['allow', 'prefer'])('is not hidden behind the way that is closed to everybody, with sslmode=%s', async (mode) => {
+    await enableTls(trusting);
+    for (const type of ['hostssl', 'hostnossl']) {
+      await allow(['host all postgres 127.0.0.1/32 trust', `${type} all nobody 127.0.0.1/32 trust`]);
+      const error = await refusal(`${trusting.url('postgres', { user: 'nobody' })}?sslmode=${mode}`);
+      expect(error, type).toMatchObject({ message: expect.stringContaining('role "nobody" does not exist') });
+    }
   });
 });
 

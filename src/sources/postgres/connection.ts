@@ -98,7 +98,8 @@ const laterSettings: readonly (readonly [name: string, value: string, sinceMajor
 async function openClient({ address, database, openStream, signal }: ConnectOptions & { readonly database: string }): Promise<pg.Client> {
   const password = address.password ?? (await findPassword(address, database));
   const variants = openStream === undefined ? await tlsVariants(address) : [false as const];
-  for (const [index, ssl] of variants.entries()) {
+  const failures: unknown[] = [];
+  for (const ssl of variants) {
     const stream = openStream ?? (ssl === false ? openCopySocket : undefined);
     const client = new pg.Client({
       host: address.host,
@@ -121,11 +122,21 @@ async function openClient({ address, database, openStream, signal }: ConnectOpti
       return client;
     } catch (error) {
       destroy(client);
-      if (index === variants.length - 1 || !mayRetryOtherTls(error)) throw error;
+      failures.push(error);
+      if (!mayRetryOtherTls(error)) break;
     }
   }
-  throw new Error('unreachable: there is always a variant');
+  throw mostTelling(failures);
 }
+
+/** Of the ways that were tried, TLS and plain, one may only have met a server that does not offer it or lets nobody in by it. */
+function mostTelling(failures: readonly unknown[]): unknown {
+  const answers = failures.filter((error) => error instanceof pg.DatabaseError);
+  return answers.findLast(({ routine }) => routine !== accessRules) ?? answers.at(-1) ?? failures.at(-1);
+}
+
+/** Where in the server pg_hba.conf is looked up; the text of its refusal is in the server's own language. */
+const accessRules = 'ClientAuthentication';
 
 async function connectUnlessAborted(client: pg.Client, signal: AbortSignal): Promise<void> {
   const abort = () => destroy(client);
