@@ -147,7 +147,7 @@ export interface Issue {
   readonly unit: string;
   /** Path or table concerned, printable. */
   readonly subject: string;
-  readonly problem: 'vanished' | 'unreadable' | 'shrank' | 'grew' | 'changed' | 'skipped' | 'attributes';
+  readonly problem: 'vanished' | 'unreadable' | 'shrank' | 'grew' | 'changed' | 'skipped' | 'attributes' | 'emptied';
   readonly detail: string;
   /** `loss` makes the snapshot degraded; `note` (a socket, a device) does not. */
   readonly severity: 'loss' | 'note';

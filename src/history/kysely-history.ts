@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { DatabaseTally } from '../domain/database-tally.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { settledVerification } from '../domain/snapshot.ts';
 import type { Snapshot, SnapshotSummary, Verification } from '../domain/snapshot.ts';
@@ -124,6 +125,24 @@ export class KyselyHistory implements History {
     if (store !== undefined) query = query.where('store', '=', store);
     if (id !== undefined) query = query.where('id', '=', id);
     return query;
+  }
+
+  async tallies(plan: string): Promise<readonly DatabaseTally[]> {
+    const rows = await this.#db.selectFrom('database_tallies').select('tally').where('plan', '=', plan).execute();
+    return this.#read(rows, ({ tally }) => JSON.parse(tally) as DatabaseTally);
+  }
+
+  async recordTallies(plan: string, tallies: readonly DatabaseTally[]): Promise<void> {
+    await this.#db.transaction().execute(async (db) => {
+      for (const { source, unit, ...rest } of tallies) {
+        const tally = JSON.stringify({ source, unit, ...rest });
+        await db
+          .insertInto('database_tallies')
+          .values({ plan, source, unit, tally })
+          .onConflict((conflict) => conflict.columns(['plan', 'source', 'unit']).doUpdateSet({ tally }))
+          .execute();
+      }
+    });
   }
 
   async storePlace(store: string): Promise<string | null> {

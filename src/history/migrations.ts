@@ -4,7 +4,7 @@ import { HoldfastError } from '../domain/errors.ts';
 import type { HistorySchema } from './schema.ts';
 
 /** Steps from nothing to the present schema; what was released is never changed, only added to. Number 1 is the first. */
-const migrations: readonly ((db: Transaction<HistorySchema>) => Promise<void>)[] = [createTables];
+const migrations: readonly ((db: Transaction<HistorySchema>) => Promise<void>)[] = [createTables, createDatabaseTallies];
 
 export const knownVersion = migrations.length;
 
@@ -104,4 +104,15 @@ async function createDeletions(db: Transaction<HistorySchema>): Promise<void> {
     .addColumn('reason', 'text', (column) => column.notNull())
     .execute();
   await db.schema.createIndex('deletions_by_plan').on('deletions').columns(['plan', 'number']).execute();
+}
+
+async function createDatabaseTallies(db: Transaction<HistorySchema>): Promise<void> {
+  await db.schema
+    .createTable('database_tallies')
+    .addColumn('plan', 'text', (column) => column.notNull())
+    .addColumn('source', 'text', (column) => column.notNull())
+    .addColumn('unit', 'text', (column) => column.notNull())
+    .addColumn('tally', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('database_tallies_key', ['plan', 'source', 'unit'])
+    .execute();
 }

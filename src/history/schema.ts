@@ -7,6 +7,7 @@ export interface HistorySchema {
   readonly snapshots: SnapshotsTable;
   readonly deletions: DeletionsTable;
   readonly stores: StoresTable;
+  readonly database_tallies: DatabaseTalliesTable;
 }
 
 export interface RunsTable {
@@ -37,6 +38,14 @@ export interface SnapshotsTable {
 export interface StoresTable {
   readonly name: string;
   readonly place: string;
+}
+
+export interface DatabaseTalliesTable {
+  readonly plan: string;
+  readonly source: string;
+  readonly unit: string;
+  /** The whole tally as JSON. */
+  readonly tally: string;
 }
 
 export interface DeletionsTable {

@@ -12,6 +12,7 @@ import type { Store } from '../ports/store.ts';
 import type { Source } from '../ports/source.ts';
 import { firstStore, type OperationContext } from './context.ts';
 import { copySnapshot } from './copy.ts';
+import { DatabaseTallies } from './database-tallies.ts';
 import { expireStore, type ExpireReport } from './expire.ts';
 import { snapshotNames, type NamedUnit, type SnapshotNames } from './names.ts';
 import { metadataMember } from './read-archive.ts';
@@ -158,11 +159,12 @@ async function makeSnapshot(
   context.progress.step('asking the sources what they hold', null, () => 0);
   const units = await sources.units(signal);
   requireDistinct(plan, units);
+  const tallies = await DatabaseTallies.before({ plan, units, earlier: making.before.earlier }, context);
   const names = await freeNames(plan, units, { store, taken: making.before.ids, signal, now: context.clock.now() });
   const partNames = [...names.parts.map((part) => part.name), ...(names.contents === null ? [] : [names.contents])];
   const cipher = await context.openCipher(plan.encryption);
   await using writer = await store.begin({ id: names.id, plan: plan.name, partNames }, signal);
-  const describe = (written: WrittenArchive): Promise<Manifest> => describeSnapshot(plan, { names, making, written }, context);
+  const describe = (written: WrittenArchive): Promise<Manifest> => describeSnapshot(plan, { names, making, written, tallies }, context);
   const metadata = async (written: Omit<WrittenArchive, 'parts'>): Promise<Uint8Array> =>
     bundleMetadata(await describe({ ...written, parts: [] }));
   const written = await writeArchive({
@@ -180,6 +182,7 @@ async function makeSnapshot(
   const stored = await sealManifest(manifest, cipher);
   const { manifestSha256 } = await writer.commit(stored, signal);
   await tolerateHistory(context, () => context.history.recordSnapshot({ store: store.name, manifest: stored, manifestSha256 }));
+  await tolerateHistory(context, () => context.history.recordTallies(plan.name, tallies.after(manifest)));
   return { manifest, snapshot: { store: store.name, manifest: stored, manifestSha256, verification: { kind: 'unverified' } } };
 }
 
@@ -259,9 +262,11 @@ interface Described {
   readonly names: SnapshotNames;
   readonly making: Making;
   readonly written: WrittenArchive;
+  readonly tallies: DatabaseTallies;
 }
 
-async function describeSnapshot(plan: Plan, { names, making, written }: Described, context: OperationContext): Promise<Manifest> {
+async function describeSnapshot(plan: Plan, { names, making, written, tallies }: Described, context: OperationContext): Promise<Manifest> {
+  const issues = [...written.issues, ...tallies.issues(written.units)];
   const encryption: Manifest['encryption'] =
     plan.encryption === null
       ? null
@@ -278,9 +283,10 @@ async function describeSnapshot(plan: Plan, { names, making, written }: Describe
     host: context.host,
     holdfast: context.version,
     description: making.description,
-    outcome: written.issues.some((issue) => issue.severity === 'loss') ? 'degraded' : 'succeeded',
+    outcome: issues.some((issue) => issue.severity === 'loss') ? 'degraded' : 'succeeded',
     ...stored,
     ...written,
+    issues,
     sealed: null,
     restore: restoreCommands(stored, written.units, await enginesOf(written.units, context)),
   };

@@ -20,7 +20,7 @@ const plan: Plan = {
 function database(name: string): { readonly unit: DumpUnit; readonly source: { readonly name: string; readonly kind: string } } {
   const read = () => Promise.reject(new Error('nothing is read here'));
   return {
-    unit: { content: 'dump', name, prefix: 'db', extension: 'sql', folder: 'pgdata', estimatedBytes: null, read },
+    unit: { content: 'dump', name, prefix: 'db', extension: 'sql', folder: 'pgdata', allowEmpty: false, estimatedBytes: null, read },
     source: { name: 'main', kind: 'postgres' },
   };
 }

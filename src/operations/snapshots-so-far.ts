@@ -1,7 +1,7 @@
 import { isHoldfastError } from '../domain/errors.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import type { Plan, PlanStore } from '../domain/plan.ts';
-import { newestFirst } from '../domain/snapshot.ts';
+import { newestFirst, type SnapshotSummary } from '../domain/snapshot.ts';
 import type { History } from '../ports/history.ts';
 import type { Store } from '../ports/store.ts';
 import { firstStore, type OperationContext } from './context.ts';
@@ -16,6 +16,8 @@ export interface SnapshotsSoFar {
   /** Of all stores that could be asked: a first store that was replaced must not make new snapshots look older than its copies. */
   readonly lastSequence: number;
   readonly ids: ReadonlySet<string>;
+  /** Their manifests as they are stored, newest first, whatever store has them; read one after the other. */
+  readonly earlier: () => AsyncIterable<Manifest>;
   readonly unreadable: readonly UnreadableManifest[];
   /** Snapshots that were in the first store, and that somebody else than Holdfast has removed. */
   readonly vanished: readonly string[];
@@ -29,12 +31,14 @@ export async function snapshotsSoFar(plan: Plan, store: Store, context: Operatio
     for (const other of plan.stores.slice(1))
       await ifReachable(other, context, async (opened) => void (await synchronise(opened, context.history, signal)));
     const known = await context.history.summaries({ plan: plan.name });
+    const ids = idsNewestFirst(known);
     const inFirst = known.filter((snapshot) => snapshot.store === firstStore(plan).name);
     return {
       ...soFar(
         inFirst.map(({ manifest }) => manifest),
         known.map(({ manifest }) => manifest),
       ),
+      earlier: () => recorded(ids, context.history),
       unreadable,
       vanished: missingFrom(inFirst, before),
     };
@@ -74,26 +78,42 @@ function missingFrom(now: readonly Identified[], before: readonly Identified[]):
 function soFar(
   inFirst: readonly ManifestSummary[],
   everywhere: readonly ManifestSummary[],
-): Omit<SnapshotsSoFar, 'unreadable' | 'vanished'> {
+): Omit<SnapshotsSoFar, 'earlier' | 'unreadable' | 'vanished'> {
   const [newest] = newestFirst(inFirst.map((manifest) => ({ manifest })));
   const lastSequence = everywhere.reduce((last, { sequence }) => Math.max(last, sequence), 0);
   return { newest: newest?.manifest, lastSequence, ids: new Set(everywhere.map(({ id }) => id)) };
 }
 
+function idsNewestFirst(known: readonly SnapshotSummary[]): string[] {
+  return [...new Set(newestFirst(known).map(({ manifest }) => manifest.id))];
+}
+
+async function* recorded(ids: readonly string[], history: History): AsyncGenerator<Manifest, void, undefined> {
+  for (const id of ids) {
+    const [snapshot] = await history.snapshots({ id });
+    if (snapshot !== undefined) yield snapshot.manifest;
+  }
+}
+
+async function* inOrder(manifests: readonly Manifest[]): AsyncGenerator<Manifest, void, undefined> {
+  for (const { manifest } of newestFirst(manifests.map((one) => ({ manifest: one })))) yield manifest;
+}
+
 async function fromStores(plan: Plan, store: Store, context: OperationContext, signal: AbortSignal): Promise<SnapshotsSoFar> {
   const first = await manifestsIn(store, plan, signal);
-  const others: ManifestSummary[] = [];
+  const others: Manifest[] = [];
   for (const other of plan.stores.slice(1))
     await ifReachable(other, context, async (opened) => void others.push(...(await manifestsIn(opened, plan, signal)).manifests));
-  return { ...soFar(first.manifests, [...first.manifests, ...others]), unreadable: first.unreadable, vanished: [] };
+  const all = [...first.manifests, ...others];
+  return { ...soFar(first.manifests, all), earlier: () => inOrder(all), unreadable: first.unreadable, vanished: [] };
 }
 
 async function manifestsIn(
   store: Store,
   plan: Plan,
   signal: AbortSignal,
-): Promise<{ readonly manifests: ManifestSummary[]; readonly unreadable: UnreadableManifest[] }> {
-  const manifests: ManifestSummary[] = [];
+): Promise<{ readonly manifests: Manifest[]; readonly unreadable: UnreadableManifest[] }> {
+  const manifests: Manifest[] = [];
   const unreadable: UnreadableManifest[] = [];
   try {
     for await (const stored of store.list(signal)) {

@@ -1,3 +1,4 @@
+import type { DatabaseTally } from '../domain/database-tally.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Snapshot, SnapshotSummary, Verification } from '../domain/snapshot.ts';
 
@@ -21,6 +22,11 @@ export interface History extends AsyncDisposable {
   snapshots(filter: SnapshotFilter): Promise<readonly Snapshot[]>;
   /** The same without units: what listings and retention need, quick also for databases of thousands of tables. */
   summaries(filter: SnapshotFilter): Promise<readonly SnapshotSummary[]>;
+
+  /** What the databases of a plan held when they were last seen with their content. Any order. */
+  tallies(plan: string): Promise<readonly DatabaseTally[]>;
+  /** Adds, or replaces what is known of the same databases; all of them or none. */
+  recordTallies(plan: string, tallies: readonly DatabaseTally[]): Promise<void>;
 
   /** Where a store lay when it was last looked into (`Store.locatedOn`); null when that is not known. */
   storePlace(store: string): Promise<string | null>;

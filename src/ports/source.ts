@@ -35,6 +35,8 @@ export interface DumpUnit extends UnitBase {
   readonly extension: string;
   /** Folder of a bundle that holds it: `pgdata`. */
   readonly folder: string;
+  /** True when it may hold nothing although it held something before. */
+  readonly allowEmpty: boolean;
   /** Resolves after the last byte was taken and the dump is known to be complete. Throws `DUMP_INCOMPLETE`, `TOOL_FAILED`, … */
   read(sink: ByteSink, signal: AbortSignal): Promise<DumpReport>;
 }

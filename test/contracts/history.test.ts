@@ -76,6 +76,13 @@ describeContractTests('the history contract', {
         for (const { store } of await right.summaries({ id })) await right.forgetSnapshot({ store, id });
       },
     })),
+    'tallies are kept for each database of a plan, the last one recorded': broken((right) => ({
+      recordTallies: (plan, tallies) =>
+        right.recordTallies(
+          plan,
+          tallies.map((tally) => ({ ...tally, source: 'main' })),
+        ),
+    })),
     'deletions come back in the order of their recording': broken((right) => ({
       deletions: async (filter) => (await right.deletions(filter)).toReversed(),
     })),

@@ -136,6 +136,19 @@ export const historyClauses: readonly Clause<HistorySubject>[] = [
     await history.forgetSnapshot(key);
     expect((await history.summaries({})).map(({ store }) => store)).toEqual(['cloud']);
   }),
+  clause('tallies are kept for each database of a plan, the last one recorded', async (history) => {
+    const app = { source: 'main', unit: 'app', snapshotId: id, tables: 2, rows: 12_000, largeTables: [], isMissed: false };
+    const wiki = { ...app, unit: 'wiki', largeTables: [{ schema: 'public', name: 'Pages', rows: 12_000 }] };
+    await history.recordTallies('home', [app, wiki]);
+    await history.recordTallies('office', [{ ...app, rows: 1 }]);
+    await history.recordTallies('home', [
+      { ...app, source: 'second' },
+      { ...wiki, isMissed: true },
+    ]);
+    const found = (await history.tallies('home')).toSorted((a, b) => (a.source + a.unit < b.source + b.unit ? -1 : 1));
+    expect(found).toEqual([app, { ...wiki, isMissed: true }, { ...app, source: 'second' }]);
+    expect(await history.tallies('absent')).toEqual([]);
+  }),
   clause('deletions come back in the order of their recording', async (history) => {
     const intended = { key, plan: 'home', at: startedAt, phase: 'intended', reason: "kept by no rule: 'last 7'" } as const;
     const done = { ...intended, phase: 'done' } as const;

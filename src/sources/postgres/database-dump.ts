@@ -11,7 +11,7 @@ import { warnings } from './program-error.ts';
 import { serverName } from './server-address.ts';
 
 /** A database as a unit; its snapshot is held until it has been read or the source is closed. */
-export async function databaseUnit(reading: DatabaseReading): Promise<DumpUnit> {
+export async function databaseUnit(reading: DatabaseReading, { allowEmpty }: Pick<DumpUnit, 'allowEmpty'>): Promise<DumpUnit> {
   const { session, relations } = reading.snapshot;
   // A large object is printed as hexadecimal digits.
   const estimatedBytes = relations.reduce((sum, { sizeBytes }) => sum + sizeBytes, 2 * (await largeObjectBytes(session)));
@@ -21,6 +21,7 @@ export async function databaseUnit(reading: DatabaseReading): Promise<DumpUnit> 
     prefix: 'db',
     extension: 'sql',
     folder: 'pgdata',
+    allowEmpty,
     estimatedBytes,
     async read(sink, signal) {
       await using _snapshot = reading.snapshot;

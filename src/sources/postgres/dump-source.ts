@@ -79,7 +79,8 @@ export class DumpSource implements Source {
   ): Promise<DumpUnit> {
     const snapshot = this.#held.use(await openSnapshot({ ...connection, database, signal }));
     const connections = this.#config.connections ?? (this.#config.container === undefined ? 2 : 1);
-    return await databaseUnit({ connection, database, snapshot, programs, connections, environment: this.#context.environment });
+    const reading = { connection, database, snapshot, programs, connections, environment: this.#context.environment };
+    return await databaseUnit(reading, this.#config);
   }
 
   async #globals(

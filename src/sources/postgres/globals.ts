@@ -33,6 +33,7 @@ export function globalsUnit(reading: GlobalsReading, name: string): DumpUnit {
     prefix: 'db',
     extension: 'sql',
     folder: 'pgdata',
+    allowEmpty: true,
     estimatedBytes: null,
     read: (sink, signal) => readGlobals(reading, sink, signal),
   };

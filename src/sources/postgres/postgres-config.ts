@@ -40,6 +40,10 @@ export const postgresSchema = z
       .describe('databases to back up, or "all" for every one on the server; default: the one that is logged in to')
       .optional(),
     globals: z.boolean().default(false).describe('back up roles and tablespaces of the server too'),
+    allowEmpty: z
+      .boolean()
+      .default(false)
+      .describe('accept a database that held tables or rows before and holds none now; otherwise the snapshot is degraded'),
     container: name('Docker container in which the server and fitting client programs run; they are started there').optional(),
     connections: z.int().min(1).max(16).optional().describe('how many connections copy rows at the same time; default 2, in a container 1'),
   })
