@@ -1,7 +1,7 @@
 import { given, type Environment } from './environment-value.ts';
 import { planVariables } from './environment-plan.ts';
 import type { Findings } from './findings.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../domain/nearest.ts';
 import type { Registries } from './plan-items.ts';
 
 /** Variables that the program reads whatever the plans say. @internal */

@@ -1,5 +1,5 @@
 import type { Layout } from '../domain/manifest.ts';
-import { suggestion } from './nearest.ts';
+import { suggestion } from '../domain/nearest.ts';
 
 const placeholders = ['plan', 'name', 'prefix', 'timestamp'];
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { entryOf, formatKeyPath, nodeAt, originAt, type ConfigNode, type KeyPath } from './config-node.ts';
 import type { Materializing } from './materialize.ts';
-import { suggestion } from './nearest.ts';
+import { suggestion } from '../domain/nearest.ts';
 import { withoutQuotes } from './redaction.ts';
 import { keysAt, roleAt } from './schema-walk.ts';
 

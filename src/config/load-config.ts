@@ -11,7 +11,7 @@ import { environmentPlan } from './environment-plan.ts';
 import { given, type Environment } from './environment-value.ts';
 import { configError, Findings, type Finding } from './findings.ts';
 import type { Materializing } from './materialize.ts';
-import { suggestion } from './nearest.ts';
+import { suggestion } from '../domain/nearest.ts';
 import { buildPlan, type BuiltPlan } from './plan-builder.ts';
 import type { Building } from './plan-items.ts';
 import { withoutSecrets } from './redaction.ts';

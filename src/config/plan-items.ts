@@ -5,7 +5,7 @@ import type { SourceDescriptor, StoreDescriptor } from '../ports/descriptor.ts';
 import { checkNode, type CheckedNode } from './check-node.ts';
 import { entryOf, originAt, type ConfigNode, type KeyPath, type MapNode } from './config-node.ts';
 import type { Materializing } from './materialize.ts';
-import { suggestion } from './nearest.ts';
+import { suggestion } from '../domain/nearest.ts';
 import { sourceSchema, storeSchema, type KeepInput } from './plan-schema.ts';
 import { withoutQuotes, withoutSecrets } from './redaction.ts';
 import type { Shown, ShownMap } from './shown.ts';

@@ -1,5 +1,5 @@
 import { Cron } from 'croner';
-import { suggestion } from './nearest.ts';
+import { suggestion } from '../domain/nearest.ts';
 
 const weekdays = ['MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT', 'SUN'] as const;
 const fullNames = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'];

@@ -1,4 +1,4 @@
-import { suggestion } from './nearest.ts';
+import { suggestion } from '../domain/nearest.ts';
 
 /** What is wrong with the name of a time zone; null when it is known. */
 export function timeZoneProblem(name: string): string | null {

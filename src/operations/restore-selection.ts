@@ -1,5 +1,6 @@
 import { HoldfastError } from '../domain/errors.ts';
 import type { DumpRecord, Manifest, TreeRecord } from '../domain/manifest.ts';
+import { nearest } from '../domain/nearest.ts';
 import type { ListedEntry, TreeEntry } from '../domain/tree-entry.ts';
 import type { TableName } from '../ports/dump-engine.ts';
 import { latin1 } from './extract-trees.ts';
@@ -19,7 +20,8 @@ export interface Selection {
 
 /**
  * Resolves `--only`: `app` (a database), `public.users` or `app:public.users` (a table), otherwise a path, as it stands in
- * the archive or on the machine that was backed up. Throws `USAGE` for a table that several databases have.
+ * the archive or on the machine that was backed up. Throws `USAGE` for a table that several databases have, and for a name
+ * that can be none of these.
  */
 export function select(manifest: Manifest, only: readonly string[]): Selection {
   const dumps = manifest.units.filter((unit): unit is DumpRecord => unit.content === 'dump');
@@ -41,7 +43,8 @@ export function select(manifest: Manifest, only: readonly string[]): Selection {
     isEverything: false,
     globals: globals.filter((unit) => chosen.has(unit)),
     databases: databases.filter((unit) => chosen.has(unit)),
-    tables,
+    // A database that is restored as a whole brings its tables.
+    tables: new Map([...tables].filter(([unit]) => !chosen.has(unit))),
     paths: outermost(paths),
   };
 }
@@ -68,10 +71,14 @@ function findTable(dumps: readonly DumpRecord[], name: string): FoundTable | und
   );
 }
 
-/** `/srv/photos/a.jpg` and `photos/a.jpg` name the same entry. */
+/** `/srv/photos/a.jpg` and `photos/a.jpg` name the same entry. Whether there is such an entry, only the listing tells. */
 function archivePath(manifest: Manifest, path: string): string {
   const trimmed = path.replace(/(?<=.)\/+$/, '');
   const roots = manifest.units.filter((unit): unit is TreeRecord => unit.content === 'tree').flatMap((unit) => unit.roots);
+  const isNearRoot = roots.some(
+    ({ archivePath: folder, originalPath }) => liesIn(trimmed, folder) || liesIn(folder, trimmed) || liesIn(trimmed, originalPath),
+  );
+  if (!isNearRoot) throw unknownName(manifest, path);
   const above = roots
     .filter(({ originalPath }) => liesIn(trimmed, originalPath))
     .toSorted((a, b) => b.originalPath.length - a.originalPath.length);
@@ -162,6 +169,29 @@ export class PathFilter {
     const carrier = entry.type === 'hardlink' ? this.#heirs.get(latin1(entry.linkTarget)) : undefined;
     return carrier === undefined || carrier === path ? entry : { ...entry, linkTarget: Buffer.from(carrier, 'latin1') };
   }
+}
+
+/** How many of the names that there are one message tells. */
+const namesTold = 10;
+
+function unknownName({ units }: Manifest, name: string): HoldfastError {
+  const dumps = units.filter((unit): unit is DumpRecord => unit.content === 'dump');
+  const tables = dumps.flatMap((unit) =>
+    unit.dump.tables.flatMap((table) => [`${table.schema}.${table.name}`, `${unit.name}:${table.schema}.${table.name}`]),
+  );
+  const roots = units.flatMap((unit) => (unit.content === 'tree' ? unit.roots : []));
+  const names = [...dumps.map((unit) => unit.name), ...roots.flatMap((root) => [root.archivePath, root.originalPath])];
+  const near = nearest(name, [...names, ...tables]) ?? tables.find((table) => table.endsWith(`.${name}`));
+  const found = near === undefined ? `it holds ${nameSome(names)}` : `did you mean ${JSON.stringify(near)}?`;
+  return new HoldfastError('USAGE', `Nothing in the snapshot is called ${JSON.stringify(name)}; ${found}`, {
+    hint: 'Name a database, a table as SCHEMA.TABLE or a path; see what there is: holdfast show ID',
+    details: { name, ...(near === undefined ? {} : { nearest: near }) },
+  });
+}
+
+function nameSome(names: readonly string[]): string {
+  const told = names.slice(0, namesTold).map((name) => JSON.stringify(name));
+  return told.join(', ') + (names.length > told.length ? ` and ${names.length - told.length} more` : '');
 }
 
 function unknownPaths(paths: readonly string[]): HoldfastError {

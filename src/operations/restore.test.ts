@@ -126,6 +126,10 @@ plans:
     });
     expect(await namesOn(cluster)).not.toContain('target');
 
+    const misnamed = await restore('--in-place', '--only', 'a_b:public.user');
+    expect(misnamed.exitCode).toBe(2);
+    expect(misnamed.json<Report>().error).toMatchObject({ code: 'USAGE', message: expect.stringContaining('"a_b:public.users"') });
+
     await writeFile(join(tree, 'inner', 'note'), 'live\n');
     expect(await refusal('--in-place', '--only', tree, '--only', `${tree}/inner`)).toMatchObject({
       code: 'USAGE',
