@@ -3,25 +3,25 @@ import { manifestFormat, manifestVersion } from '../domain/manifest.ts';
 import type { Issue, Manifest, UnitRecord } from '../domain/manifest.ts';
 import { worstOutcome } from '../domain/outcome.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import type { Plan, PlanSource, PlanStore } from '../domain/plan.ts';
-import { formatBytes } from '../domain/byte-size.ts';
+import type { Plan, PlanSource } from '../domain/plan.ts';
 import { snapshotSizeBytes } from '../domain/snapshot.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { DumpEngine } from '../ports/dump-engine.ts';
 import type { Store } from '../ports/store.ts';
 import type { Source } from '../ports/source.ts';
 import { firstStore, type OperationContext } from './context.ts';
-import { copySnapshot } from './copy.ts';
+import { copyToStore } from './copy-to-store.ts';
 import { DatabaseTallies } from './database-tallies.ts';
-import { expireStore, type ExpireReport } from './expire.ts';
 import { snapshotNames, type NamedUnit, type SnapshotNames } from './names.ts';
 import { metadataMember } from './read-archive.ts';
-import { closeDeadRuns, failedOutcome, recordRun, tellError, tolerateHistory, type RunReport, type ToldError } from './record-run.ts';
+import { closeDeadRuns, recordRun, tolerateHistory, type RunReport, type ToldError } from './record-run.ts';
+import { requireSpace } from './require-space.ts';
 import { restoreCommands } from './restore-commands.ts';
 import { sealManifest } from './seal.ts';
-import { snapshotsSoFar, synchroniseToWrite, type SnapshotsSoFar } from './snapshots-so-far.ts';
+import { settle, type StoreResult } from './settle.ts';
+import { snapshotsSoFar, type SnapshotsSoFar } from './snapshots-so-far.ts';
 import { noteStorePlace } from './synchronise.ts';
-import { bundleMetadata, verifySnapshot, type VerifyReport } from './verify.ts';
+import { bundleMetadata } from './verify.ts';
 import { writeArchive, type WrittenArchive } from './write-archive.ts';
 
 export interface BackupOptions {
@@ -49,16 +49,6 @@ export interface BackupDetails {
   readonly swept: readonly string[];
 }
 
-/** What became of the snapshot in one store. */
-export interface StoreResult {
-  readonly store: string;
-  readonly location: string;
-  readonly outcome: Outcome;
-  readonly error: ToldError | null;
-  readonly verification: VerifyReport | null;
-  readonly expired: ExpireReport | null;
-}
-
 /**
  * One run of a plan: lock, preflight, read, pack, store, commit, copy, verify, expire. Never throws for what goes wrong on
  * the way: the report says it, the history keeps it, and the store is left as it was before.
@@ -81,9 +71,11 @@ async function runLocked(plan: Plan, options: BackupOptions, context: OperationC
   await using store = await context.openStore(firstStore(plan));
   const before = await preflight(plan, store, context, signal);
   const { snapshot, manifest } = await makeSnapshot(plan, { ...options, store, before }, context);
-  const first = await settle({ plan, planStore: firstStore(plan), store, snapshot, options, context });
+  const depth = options.verify ?? plan.verify;
+  const first = await settle(snapshot, { plan, planStore: firstStore(plan), store, depth, signal }, context);
   const copies: StoreResult[] = [];
-  for (const planStore of plan.stores.slice(1)) copies.push(await copyTo(planStore, { plan, from: store, snapshot, options, context }));
+  for (const planStore of plan.stores.slice(1))
+    copies.push(await copyToStore(planStore, { plan, from: store, snapshot, depth, signal }, context));
   const stores = [first, ...copies];
   const details: BackupDetails = {
     createdAt: manifest.createdAt,
@@ -119,28 +111,14 @@ async function preflight(plan: Plan, store: Store, context: OperationContext, si
   await tolerateHistory(context, () => noteStorePlace(store, context.history, signal));
   const swept = await store.sweep(plan.name, signal);
   const { newest, unreadable, vanished } = before;
-  await requireSpace(store, newest, signal);
+  // The last snapshot's size is the best guess at the next one's.
+  await requireSpace(store, newest === undefined ? 1 : snapshotSizeBytes(newest), signal);
   const warnings = unreadable.map(({ id, error }) => `Snapshot "${id}" has a manifest that cannot be read: ${error.message}`);
   if (vanished.length > 0)
     warnings.push(`${vanished.length} of the snapshots in "${store.location}" are gone, and not by Holdfast: ${vanished.join(', ')}`);
   if (newest !== undefined && new Date(newest.createdAt) > context.clock.now())
     warnings.push(`The newest snapshot is dated ${newest.createdAt}, which is in the future: the clock was set back, or was wrong then`);
   return { ...before, swept, warnings };
-}
-
-/** The last snapshot's size is the best guess at the next one's. */
-async function requireSpace(store: Store, newest: SnapshotsSoFar['newest'], signal: AbortSignal): Promise<void> {
-  const space = await store.space(signal);
-  const neededBytes = newest === undefined ? 1 : snapshotSizeBytes(newest);
-  if (space === null || space.freeBytes >= neededBytes) return;
-  throw new HoldfastError(
-    'STORE_FULL',
-    `Cannot store a snapshot in "${store.location}": ${formatBytes(space.freeBytes)} free, ${formatBytes(neededBytes)} needed`,
-    {
-      hint: 'Free space there, or keep fewer snapshots and run holdfast expire',
-      details: space,
-    },
-  );
 }
 
 interface Making extends BackupOptions {
@@ -296,73 +274,4 @@ async function enginesOf(units: readonly UnitRecord[], context: OperationContext
   const engines = new Map<string, DumpEngine>();
   for (const unit of units) if (unit.content === 'dump') engines.set(unit.dump.engine, await context.openDumpEngine(unit.dump.engine));
   return engines;
-}
-
-interface Settling {
-  readonly plan: Plan;
-  readonly planStore: PlanStore;
-  readonly store: Store;
-  readonly snapshot: Snapshot;
-  readonly options: BackupOptions;
-  readonly context: OperationContext;
-}
-
-/** Verifies the snapshot in its store, then lets go of those that retention no longer keeps there. */
-async function settle(settling: Settling): Promise<StoreResult> {
-  const { plan, store, snapshot, options, context } = settling;
-  const result: StoreResult = {
-    store: store.name,
-    location: store.location,
-    outcome: 'succeeded',
-    error: null,
-    verification: null,
-    expired: null,
-  };
-  const depth = options.verify ?? plan.verify;
-  try {
-    const verification = depth === 'none' ? null : await verifySnapshot(context, { store, snapshot, depth, plan, signal: options.signal });
-    if (verification?.outcome === 'failed') return { ...result, outcome: 'failed', error: notProven(verification), verification };
-    return await expireAfter({ ...result, verification }, settling);
-  } catch (error) {
-    return { ...result, outcome: failedOutcome(error), error: tellError(error) };
-  }
-}
-
-/** The snapshot is safe by now: what goes wrong here degrades the run, and is told. */
-async function expireAfter(result: StoreResult, { plan, planStore, store, options, context }: Settling): Promise<StoreResult> {
-  try {
-    return { ...result, expired: await expireStore({ plan, planStore, store, dryRun: false, signal: options.signal }, context) };
-  } catch (error) {
-    return { ...result, outcome: 'degraded', error: tellError(error) };
-  }
-}
-
-function notProven(report: VerifyReport): ToldError {
-  return tellError(
-    new HoldfastError('NOT_VERIFIED', `Snapshot "${report.snapshotId}" was written but does not verify: ${report.findings.join('; ')}`, {
-      hint: 'Check the disk and memory of this machine, then back up again',
-    }),
-  );
-}
-
-interface Copying {
-  readonly plan: Plan;
-  readonly from: Store;
-  readonly snapshot: Snapshot;
-  readonly options: BackupOptions;
-  readonly context: OperationContext;
-}
-
-async function copyTo(planStore: PlanStore, { plan, from, snapshot, options, context }: Copying): Promise<StoreResult> {
-  const base = { store: planStore.name, location: planStore.name };
-  try {
-    await using to = await context.openStore(planStore);
-    await tolerateHistory(context, () => synchroniseToWrite(to, context.history, options.signal));
-    await to.probe(options.signal);
-    await to.sweep(plan.name, options.signal);
-    const copy = await copySnapshot({ from, to, snapshot, signal: options.signal }, context);
-    return await settle({ plan, planStore, store: to, snapshot: copy, options, context });
-  } catch (error) {
-    return { ...base, outcome: failedOutcome(error), error: tellError(error), verification: null, expired: null };
-  }
 }

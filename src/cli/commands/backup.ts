@@ -52,6 +52,10 @@ function describe(report: BackupReport, terminal: Terminal): string {
         ? 'not read back'
         : `${store.verification.outcome === 'passed' ? 'verified' : 'NOT verified'} (${store.verification.depth}) in ${formatDuration(store.verification.durationMs)}`;
     lines.push(`  in ${store.location}: ${store.outcome}, ${verified}`);
+    for (const { snapshotId, error } of store.earlier)
+      lines.push(
+        error === null ? `    copied ${snapshotId} too` : `    ${terminal.mark('not copied', 'bad')}: ${snapshotId}: ${error.message}`,
+      );
     for (const id of store.expired?.removed ?? []) lines.push(`    expired ${id}`);
   }
   if (report.details.swept.length > 0) lines.push(`  removed what a killed run had left: ${report.details.swept.join(', ')}`);
