@@ -5,6 +5,7 @@ import type { Configuration, ConfigureOptions, Doors, OpenWorld } from './cli/do
 import type { Terminal } from './cli/terminal.ts';
 import type { LoadedConfig } from './config/load-config.ts';
 import type { Plan, PlanEncryption, PlanSchedule, PlanSource, PlanStore } from './domain/plan.ts';
+import { secretVariable } from './platform/secret-variable.ts';
 import type { Cipher } from './ports/cipher.ts';
 import type { OpenContext, SourceDescriptor } from './ports/descriptor.ts';
 import type { DumpEngine } from './ports/dump-engine.ts';
@@ -35,6 +36,7 @@ async function main(): Promise<void> {
   const doors: Doors = {
     terminal,
     environment,
+    secretVariable: (name) => secretVariable(environment, name),
     signal: interruption.signal,
     now: () => systemClock.now(),
     nextDue,
@@ -269,7 +271,7 @@ async function openCipher(encryption: PlanEncryption | null, { environment }: Op
   if (encryption.identities.length > 0 || encryption.passphrase !== null) return openAgeCipher(encryption);
   // Keys at hand on the day of a restore, on a machine whose plan has none or that has no plan.
   const { keysFromEnvironment } = await import('./secrets/age-keys.ts');
-  return openAgeCipher({ ...encryption, ...(await keysFromEnvironment(environment)) });
+  return openAgeCipher({ ...encryption, ...keysFromEnvironment(environment) });
 }
 
 async function openDumpEngine(engine: string, sources: readonly SourceDescriptor[], context: OpenContext): Promise<DumpEngine> {

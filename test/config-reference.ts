@@ -126,7 +126,7 @@ A secret does not stand in the file; a reference to it does:
 
 | reference | is replaced by |
 |---|---|
-| \`\${env:NAME}\` | the environment variable |
+| \`\${env:NAME}\` | the environment variable, or the file that \`NAME_FILE\` names |
 | \`\${file:/run/secrets/name}\` | the file's text without the newline at its end; a relative path starts at the directory of the configuration |
 | \`\${credential:name}\` | the systemd credential (\`LoadCredential=name:/path\` in the unit) |
 
@@ -145,7 +145,8 @@ const environment = `## The environment alone
 
 Without a file these variables make one plan. They have no effect beside a file, except where it refers to them. Empty
 variables count as unset. \`\${…}\` means nothing in a variable. A secret may come from a file: append \`_FILE\` to the
-variable's name. A \`BACKUP_…\` or \`HOLDFAST_…\` variable that nothing knows earns a warning.
+variable's name, also to \`PGPASSWORD\`. \`PGSERVICE\` names a service of libpq's \`pg_service.conf\`. A \`BACKUP_…\` or
+\`HOLDFAST_…\` variable that nothing knows earns a warning.
 
 The default compression is \`gzip\` here (\`zstd\` in a file), so that archives are the \`.sql.gz\` and \`.tar.gz\` that every
 machine can open.`;

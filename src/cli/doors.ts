@@ -1,4 +1,5 @@
 import type { Plan, PlanSchedule, PlanStore } from '../domain/plan.ts';
+import type { Secret } from '../domain/secret.ts';
 import type { OperationContext } from '../operations/context.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -7,6 +8,8 @@ export interface Doors {
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What a variable holds, or the file that its name with `_FILE` appended names; null when neither is set. */
+  secretVariable(name: string): Secret | null;
   readonly now: () => Date;
   /** When a schedule first wants a run after the given moment; null when never. */
   nextDue(schedule: PlanSchedule, after: Date): Promise<Date | null>;

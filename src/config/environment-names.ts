@@ -12,10 +12,14 @@ export const programVariables: readonly string[] = [
   'HOLDFAST_NODE',
   'HOLDFAST_SCRATCH_DIR',
   'HOLDFAST_TARGET_URL',
+  'HOLDFAST_TARGET_URL_FILE',
 ];
 
 /** Keys that open snapshots whose plan has none, also when the plans come from a file. */
-const keyVariables: readonly string[] = ['BACKUP_AGE_IDENTITY_FILE', 'BACKUP_AGE_PASSPHRASE', 'BACKUP_AGE_PASSPHRASE_FILE'];
+const keyVariables: readonly string[] = ['BACKUP_AGE_IDENTITY', 'BACKUP_AGE_PASSPHRASE'].flatMap((variable) => [
+  variable,
+  `${variable}_FILE`,
+]);
 
 /** Variables that belong to its benchmarks, tests and demo. */
 const developerPrefixes = ['HOLDFAST_BENCH_', 'HOLDFAST_TEST_', 'HOLDFAST_DEMO_'];
@@ -29,7 +33,7 @@ export function warnOfUnknownVariables(
 ): void {
   const known = knownVariables(registries);
   for (const variable of suspects(environment)) {
-    if (known.includes(variable) || used.has(variable)) continue;
+    if (known.includes(variable) || isUsed(variable, used)) continue;
     const near = nearest(variable, known);
     findings.warning(
       { kind: 'environment', variable },
@@ -48,12 +52,17 @@ export function warnOfUnusedVariables(
 ): void {
   const known = knownVariables(registries);
   const unused = suspects(environment).filter(
-    (variable) => variable.startsWith('BACKUP_') && known.includes(variable) && !used.has(variable) && !keyVariables.includes(variable),
+    (variable) => variable.startsWith('BACKUP_') && known.includes(variable) && !isUsed(variable, used) && !keyVariables.includes(variable),
   );
   const [variable] = unused;
   if (variable === undefined) return;
   const others = unused.length === 1 ? 'is set but has no effect' : `and ${unused.slice(1).join(', ')} are set but have no effect`;
   at.findings.warning({ kind: 'environment', variable }, [], `${others}: the plans come from ${at.file}`);
+}
+
+/** A reference to a variable also finds the file that its `_FILE` twin names. */
+function isUsed(variable: string, used: ReadonlySet<string>): boolean {
+  return used.has(variable) || used.has(variable.replace(/_FILE$/u, ''));
 }
 
 function suspects(environment: Environment): readonly string[] {

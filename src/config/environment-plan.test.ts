@@ -171,6 +171,11 @@ describe('the environment alone', () => {
 describe('the environment beside a file', () => {
   const text = 'plans: { home: { sources: [{ kind: files, paths: ["${env:BACKUP_ROOT}"] }], stores: [{ kind: local, path: /b }] } }\n';
 
+  test('is used where a reference finds the file that a _FILE twin names', async () => {
+    const files = { '/srv/app/holdfast.yaml': text, '/run/secrets/root': '/srv' };
+    expect(await warnings({ files, environment: { BACKUP_ROOT_FILE: '/run/secrets/root' } })).toEqual([]);
+  });
+
   test('is used by reference only, and says so of variables that would have made a plan', async () => {
     expect(
       await warnings({

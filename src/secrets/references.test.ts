@@ -50,6 +50,18 @@ describe('resolve()', () => {
     expect((await references({ HOME: directory }).resolve('${file:~/beside}', '/')).text).toBe('value');
   });
 
+  test('reads a variable that is not set from the file that its _FILE twin names', async () => {
+    const path = await secretFile('twin', 'from the file\n');
+    expect(await references({ PW: '', PW_FILE: path }).resolve('${env:PW}', '/')).toMatchObject({
+      text: 'from the file',
+      origins: ['env:PW'],
+    });
+    expect((await references({ PW: 'direct', PW_FILE: path }).resolve('${env:PW}', '/')).text).toBe('direct');
+    expect((await references({ PW_FILE: '/absent' }).resolve('${env:PW}', '/')).problem).toBe(
+      '"${env:PW}" leads nowhere: /absent does not exist',
+    );
+  });
+
   test('reads a systemd credential', async () => {
     await secretFile('token', 'from-systemd\n', 0o400);
     expect((await references({ CREDENTIALS_DIRECTORY: directory }).resolve('${credential:token}', '/')).text).toBe('from-systemd');

@@ -53,8 +53,12 @@ type Finder = (reference: Reference, directory: string, context: ReferenceContex
 
 const finders: Readonly<Record<ReferenceKind, Finder>> = { env: findVariable, file: findFile, credential: findCredential };
 
-async function findVariable({ name }: Reference, _directory: string, { environment }: ReferenceContext): Promise<Found> {
-  const value = environment[name];
+/** Or the file that the variable's name with `_FILE` appended names, as containers are handed secrets. */
+async function findVariable(reference: Reference, directory: string, context: ReferenceContext): Promise<Found> {
+  const { name } = reference;
+  const value = context.environment[name];
+  const file = context.environment[`${name}_FILE`] ?? '';
+  if ((value ?? '') === '' && file !== '') return await findFile({ ...reference, name: file }, directory, context);
   if (value === undefined) return { problem: `${name} is not set` };
   return value === '' ? { problem: `${name} is empty` } : { value };
 }

@@ -59,10 +59,11 @@ export function restoreCommand(program: Command, setup: CommandSetup): void {
 }
 
 function destinationOf(flags: RestoreFlags, { doors }: CommandContext): Destination | undefined {
-  const url =
-    flags.toDatabase ?? (flags.toDirectory === undefined && flags.inPlace !== true ? doors.environment['HOLDFAST_TARGET_URL'] : undefined);
+  const named = flags.toDatabase !== undefined || flags.toDirectory !== undefined || flags.inPlace === true;
+  const url = flags.toDatabase === undefined ? null : new Secret(flags.toDatabase, 'command line');
+  const database = named ? url : doors.secretVariable('HOLDFAST_TARGET_URL');
   const chosen: Destination[] = [
-    ...(url === undefined ? [] : [{ kind: 'database', url: new Secret(url, 'command line') } as const]),
+    ...(database === null ? [] : [{ kind: 'database', url: database } as const]),
     ...(flags.toDirectory === undefined ? [] : [{ kind: 'directory', directory: doors.absolutePath(flags.toDirectory) } as const]),
     ...(flags.inPlace === true ? [{ kind: 'in-place' } as const] : []),
   ];

@@ -10,7 +10,7 @@ const serverKeys = {
   host: name('name or address of the server, or the directory of its socket; default: PGHOST, then the local socket').optional(),
   port: z.int().min(1).max(65_535).describe('default: PGPORT, then 5432').optional(),
   user: name('role to log in as; default: PGUSER, then the user of the operating system').optional(),
-  password: secretText().describe('default: PGPASSWORD, then the password file').optional(),
+  password: secretText().describe('default: PGPASSWORD or PGPASSWORD_FILE, then the password file').optional(),
   database: name('database to log in to, and to back up unless "databases" says otherwise; default: PGDATABASE, then the user').optional(),
   sslmode: z.enum(tlsModes).describe('as libpq; default: PGSSLMODE, then "prefer", or "allow" on this machine').optional(),
   sslrootcert: name('absolute path of the certificate of the authority that signed the server\'s, or "system"').optional(),

@@ -17,6 +17,7 @@ export const postgresSource: SourceDescriptor<PostgresConfig> = {
     { variable: 'DATABASE_URL', key: 'url', format: 'text', asks: true },
     { variable: 'PGHOST', key: null, format: 'text', asks: true },
     { variable: 'PGDATABASE', key: null, format: 'text', asks: true },
+    { variable: 'PGSERVICE', key: null, format: 'text', asks: true },
     { variable: 'BACKUP_DATABASES', key: 'databases', format: 'names', asks: true },
     { variable: 'BACKUP_GLOBALS', key: 'globals', format: 'flag', asks: false },
     { variable: 'BACKUP_DATABASE_ALLOW_EMPTY', key: 'allowEmpty', format: 'flag', asks: false },

@@ -1,8 +1,22 @@
-import { describe, expect, test } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { sharedPostgres } from '../../../test/fixtures/shared-postgres.ts';
 import { Secret } from '../../domain/secret.ts';
 import { addressFromUrl, formatUrl, parseUrl, resolveAddress, serverName } from './server-address.ts';
 
 const home = { HOME: '/nowhere' };
+
+const directory = mkdtempSync(join(tmpdir(), 'hf-address-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function file(name: string, text: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, text);
+  return path;
+}
 
 function read(url: string, environment: Record<string, string> = home) {
   const { password, ...address } = addressFromUrl(new Secret(url, 'test'), environment);
@@ -89,6 +103,104 @@ describe('a database URL', () => {
         String((error as Error).cause),
       ]),
     ).not.toContain('secret');
+  });
+});
+
+describe('PGPASSWORD_FILE', () => {
+  test('holds the password, unless the URL has one', () => {
+    const environment = { ...home, PGPASSWORD_FILE: file('password', 's3cret\n') };
+    expect(read('postgres://u@h/d', environment).password).toBe('s3cret');
+    expect(read('postgres://u:own@h/d', environment).password).toBe('own');
+  });
+
+  test('that is not there is an error that names it', () => {
+    expect(() => read('postgres://u@h/d', { ...home, PGPASSWORD_FILE: '/run/secrets/none' })).toThrow(
+      expect.objectContaining({
+        code: 'SECRET_MISSING',
+        message: expect.stringContaining('"/run/secrets/none" that PGPASSWORD_FILE names'),
+      }),
+    );
+  });
+});
+
+describe('a service', () => {
+  const text = `# comment
+[other]
+host=wrong
+[shop] and more
+host=first
+host=second
+port=6000
+user=shopkeeper
+password=p=w #1
+dbname=shop
+sslmode=
+keepalives=1
+
+[late]
+host=late
+`;
+  const environment = { ...home, PGSERVICEFILE: file('pg_service.conf', text), PGSERVICE: 'shop' };
+
+  test('fills in what the URL does not say, before the variables', () => {
+    const variables = {
+      ...environment,
+      PGHOST: 'variable',
+      PGUSER: 'variable',
+      PGPASSWORD: 'variable',
+      PGDATABASE: 'variable',
+      PGSSLMODE: 'require',
+    };
+    const found = { host: 'first', port: 6000, user: 'shopkeeper', password: 'p=w #1', database: 'shop', tls: { mode: 'require' } };
+    expect(read('postgres://', variables)).toMatchObject(found);
+    expect(read('postgres:///blog', variables)).toMatchObject({ ...found, database: 'blog' });
+    expect(read('postgres://?service=late', variables)).toMatchObject({ host: 'late', user: 'variable' });
+  });
+
+  test('stands in the home directory, and then in the place that PGSYSCONFDIR names', () => {
+    const own = mkdtempSync(join(directory, 'home-'));
+    writeFileSync(join(own, '.pg_service.conf'), '[mine]\nhost=own\n');
+    const system = { HOME: own, PGSYSCONFDIR: directory };
+    expect(read('postgres://?service=mine', system).host).toBe('own');
+    expect(read('postgres://?service=late', system).host).toBe('late');
+  });
+
+  test.each([
+    ['[shop]\nhost db', /:2 is not of the form name=value/],
+    ['[shop]\nservice=other', /:2 names a service within a service/],
+    ['[shop]\nhost=a,b', /:2 names several hosts/],
+    ['[shop]\npassword=sesame\ntarget_session_attrs=primary', /:3 has the parameter "target_session_attrs", which Holdfast cannot follow/],
+    ['[shop]\n dbname =x', /:2 has the parameter "dbname "/],
+    ['[ shop ]\nhost=a', /service "shop" is not defined in .*pg_service/],
+  ])('is refused when it stands there as %j', (wrong, message) => {
+    const broken = { ...environment, PGSERVICEFILE: file('pg_service.broken', wrong), PGSYSCONFDIR: '/nowhere' };
+    expect(() => read('postgres://', broken)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
+    );
+    expect(() => read('postgres://', broken)).not.toThrow(/sesame/);
+  });
+
+  test('of a file that is not there is refused', () => {
+    expect(() => read('postgres://', { ...environment, PGSERVICEFILE: '/nowhere/services' })).toThrow(
+      /Cannot find the service file "\/nowhere\/services"/,
+    );
+  });
+
+  test('is what psql takes it for', async () => {
+    const cluster = await sharedPostgres();
+    const where = `host=${cluster.host}\nport=${cluster.port}\nuser=${cluster.superuser}\ndbname=template1\nhost=never.invalid\n`;
+    const variables = {
+      PATH: process.env['PATH'] ?? '',
+      HOME: '/nowhere',
+      PGSERVICE: 'real',
+      PGSERVICEFILE: file('real', `[real]\n${where}`),
+      PGDATABASE: 'wrong',
+    };
+    const asked = execFileSync(join(cluster.binDirectory, 'psql'), ['-XAtc', 'SELECT current_database() || inet_server_port()'], {
+      env: variables,
+    });
+    const { database, port } = read('postgres://', variables);
+    expect(asked.toString().trim()).toBe(`${database}${port}`);
   });
 });
 

@@ -3,6 +3,8 @@ import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { HoldfastError } from '../../domain/errors.ts';
 import { Secret } from '../../domain/secret.ts';
+import { secretVariable } from '../../platform/secret-variable.ts';
+import { readService, type ServiceParameter } from './service-file.ts';
 
 /** Where a server listens and as whom to log in: what libpq takes from a URL, its parts or the environment. */
 export interface ServerAddress {
@@ -29,8 +31,9 @@ export interface TlsSettings {
 export const tlsModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 export type TlsMode = (typeof tlsModes)[number];
 
-/** Any part may be left out: the `PG*` variables and then libpq's defaults fill it in. */
+/** Any part may be left out: the service, then the `PG*` variables and then libpq's defaults fill it in. */
 export interface AddressParts {
+  readonly service?: string | undefined;
   readonly host?: string | undefined;
   readonly port?: number | undefined;
   readonly user?: string | undefined;
@@ -47,19 +50,19 @@ export interface AddressParts {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Completes the parts as libpq does. Throws `CONFIG_INVALID`.
+ * Completes the parts as libpq does. Throws `CONFIG_INVALID`, and `SECRET_MISSING` for a `PGPASSWORD_FILE` that is not there.
  * @see https://www.postgresql.org/docs/current/libpq-envars.html
  */
-export function resolveAddress(parts: AddressParts, environment: Environment): ServerAddress {
+export function resolveAddress(given: AddressParts, environment: Environment): ServerAddress {
+  const parts = withService(given, environment);
   const port = parts.port ?? readPort(environment['PGPORT'] || '5432');
   const host = parts.host ?? (environment['PGHOST'] || environment['PGHOSTADDR'] || defaultHost(port));
   const user = parts.user ?? (environment['PGUSER'] || userInfo().username);
-  const inheritedPassword = environment['PGPASSWORD'];
   return {
     host,
     port,
     user,
-    password: parts.password ?? (inheritedPassword ? new Secret(inheritedPassword, 'env:PGPASSWORD') : null),
+    password: parts.password ?? secretVariable(environment, 'PGPASSWORD'),
     passwordFile: parts.passfile ?? (environment['PGPASSFILE'] || join(homeOf(environment), '.pgpass')),
     database: parts.database ?? (environment['PGDATABASE'] || user),
     tls: resolveTls(parts, host, environment),
@@ -67,7 +70,7 @@ export function resolveAddress(parts: AddressParts, environment: Environment): S
   };
 }
 
-/** Reads `postgres://user:password@host:port/database?sslmode=…`; what it does not say comes from the environment. Throws `CONFIG_INVALID`. */
+/** Reads `postgres://user:password@host:port/database?sslmode=…`; what it does not say comes from the environment. Throws as `resolveAddress`. */
 export function addressFromUrl(url: Secret, environment: Environment): ServerAddress {
   return resolveAddress(parseUrl(url.reveal()), environment);
 }
@@ -131,6 +134,43 @@ function parseHost(text: string): AddressParts {
   return { ...(host === '' ? {} : { host }), ...(port === '' ? {} : { port: readPort(port) }) };
 }
 
+/** What the parts do not say, the service says, which comes before the variables as in libpq. */
+function withService(parts: AddressParts, environment: Environment): AddressParts {
+  const name = parts.service ?? (environment['PGSERVICE'] || undefined);
+  if (name === undefined) return parts;
+  const known = readService(name, environment).map(partsOfService);
+  // Of a parameter that stands there twice the first counts.
+  return Object.assign(
+    {},
+    ...known.toReversed(),
+    ...Object.entries(parts).map(([key, value]) => (value === undefined ? {} : { [key]: value })),
+  );
+}
+
+function partsOfService({ name, value, place }: ServiceParameter): AddressParts {
+  const read = Object.hasOwn(queryParameters, name) ? queryParameters[name] : undefined;
+  if (read === undefined && !mannersOfService.has(name))
+    throw invalid(
+      `${place} has the parameter "${name}", which Holdfast cannot follow`,
+      `Remove it; known are ${Object.keys(queryParameters).join(', ')}`,
+    );
+  if (name === 'service') throw invalid(`${place} names a service within a service`, 'Write the parameters of that service there');
+  if (name === 'host' && value.includes(',')) throw invalid(`${place} names several hosts`, 'Name the one server to read from');
+  return value === '' ? {} : (read?.(value) ?? {});
+}
+
+/** Parameters of libpq that say how to talk, not to whom; pg_dump and our own sessions have manners of their own. */
+const mannersOfService: ReadonlySet<string> = new Set([
+  'application_name',
+  'client_encoding',
+  'fallback_application_name',
+  'keepalives',
+  'keepalives_count',
+  'keepalives_idle',
+  'keepalives_interval',
+  'tcp_user_timeout',
+]);
+
 /** Parameters of libraries above libpq that say nothing about where the data is. */
 const foreignParameters: ReadonlySet<string> = new Set([
   'application_name',
@@ -144,6 +184,7 @@ const foreignParameters: ReadonlySet<string> = new Set([
 ]);
 
 const queryParameters: Readonly<Record<string, (value: string) => AddressParts>> = {
+  service: (service) => ({ service }),
   host: (host) => ({ host }),
   port: (port) => ({ port: readPort(port) }),
   user: (user) => ({ user }),

@@ -46,7 +46,7 @@ const explanations: readonly Explanation[] = [
     matches: /^28P01$|client password must be|no password supplied/,
     explain: ({ address }) => ({
       code: 'CREDENTIALS_REJECTED',
-      hint: `Give the right password of the role "${address.user}" in the URL, in PGPASSWORD or in ${address.passwordFile} (mode 0600)`,
+      hint: `Give the right password of the role "${address.user}" in the URL, in PGPASSWORD or PGPASSWORD_FILE, or in ${address.passwordFile} (mode 0600)`,
     }),
   },
   {
