@@ -1,6 +1,14 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { runContext } from '../../test/fixtures/run-context.ts';
 import { HoldfastError } from '../domain/errors.ts';
-import { failedOutcome, tellError } from './record-run.ts';
+import type { Verb } from '../ports/history.ts';
+import { closeAllDeadRuns, failedOutcome, recordRun, tellError } from './record-run.ts';
 
 async function failsTwice(first: Error): Promise<unknown> {
   try {
@@ -17,4 +25,85 @@ test('when closing fails after a failure, the failure is what is told', async ()
   expect(thrown).toBeInstanceOf(SuppressedError);
   expect(tellError(thrown)).toEqual({ code: 'CANCELLED', message: 'Stopped by SIGTERM', hint: 'Run the command again' });
   expect(failedOutcome(thrown)).toBe('cancelled');
+});
+
+const verbs = ['backup', 'verify', 'restore', 'expire', 'drill'] as const;
+
+async function scratch() {
+  const directory = await mkdtemp(join(tmpdir(), 'holdfast-runs-'));
+  const context = await runContext(directory);
+  return {
+    directory,
+    context,
+    unended: async () => (await context.history.runs({ unended: true })).map(({ verb }) => verb),
+    async [Symbol.asyncDispose]() {
+      await context.history[Symbol.asyncDispose]();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** A process in the middle of a run of the plan `home`. */
+async function runElsewhere(directory: string, verb: Verb): Promise<ChildProcess> {
+  const program = new URL('../../test/fixtures/run-in-child.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, directory, verb], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(() => Promise.reject(new Error('the run ended')))]);
+  return child;
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}
+
+test.each(verbs)('a %s whose process was killed is closed as failed by whoever next holds the lock of the plan', async (verb) => {
+  await using place = await scratch();
+  const { context } = place;
+  await kill(await runElsewhere(place.directory, verb));
+  await using _lock = await context.lock.acquire('home');
+  await closeAllDeadRuns(context, 'home');
+  const [run] = await context.history.runs({ verb });
+  expect(run?.end).toMatchObject({
+    outcome: 'failed',
+    error: { message: expect.stringContaining('its process ended before it was done') },
+  });
+});
+
+test.each(['verify', 'restore', 'drill'] as const)('a %s that goes on beside a backup is left alone', async (verb) => {
+  await using place = await scratch();
+  const { context } = place;
+  const dead = await runElsewhere(place.directory, verb);
+  const alive = verb === 'drill' ? dead : await runElsewhere(place.directory, verb);
+  if (alive !== dead) await kill(dead);
+  await closeAllDeadRuns(context, 'home');
+  expect(await place.unended()).toContain(verb);
+  await kill(alive);
+  await closeAllDeadRuns(context, 'home');
+  expect(await place.unended()).toEqual([]);
+});
+
+test('a run does not close its own record', async () => {
+  await using place = await scratch();
+  const { context } = place;
+  const report = await recordRun(context, {
+    verb: 'backup',
+    plan: 'home',
+    body: async () => {
+      await closeAllDeadRuns(context, 'home');
+      expect(await place.unended()).toEqual(['backup']);
+      return { outcome: 'succeeded', snapshotId: null, details: {} };
+    },
+  });
+  expect(report).toMatchObject({ outcome: 'succeeded', error: null });
+  expect(await place.unended()).toEqual([]);
+});
+
+test('a restore is made although its proof of life cannot be written', async () => {
+  await using place = await scratch();
+  await writeFile(join(place.directory, 'locks'), 'not a directory');
+  const body = async () => ({ outcome: 'succeeded' as const, snapshotId: null, details: {} });
+  expect(await recordRun(place.context, { verb: 'restore', plan: 'home', body })).toMatchObject({ outcome: 'succeeded' });
 });

@@ -1,6 +1,6 @@
 import { HoldfastError, isHoldfastError } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import type { Verb } from '../ports/history.ts';
+import type { History, Run, Verb } from '../ports/history.ts';
 import type { OperationContext } from './context.ts';
 
 /** An error as reports, `--json` and the history tell it. */
@@ -38,6 +38,8 @@ function firstError(error: unknown): unknown {
 interface RunBody<T> {
   readonly verb: Verb;
   readonly plan: string | null;
+  /** Given for a run of a verb that takes the plan's lock, and this time does not. */
+  readonly isBeside?: boolean;
   /** Returns what to record and to report. Throwing records a failed run and reports the error. */
   readonly body: () => Promise<{
     readonly outcome: Outcome;
@@ -53,10 +55,12 @@ interface RunBody<T> {
  */
 export async function recordRun<T extends object>(
   context: OperationContext,
-  { verb, plan, body }: RunBody<T>,
+  { verb, plan, body, isBeside = besideTheLock.includes(verb) }: RunBody<T>,
 ): Promise<RunReport & { readonly snapshotId: string | null; readonly details: T | null }> {
   const started = context.clock.monotonicMs();
+  await using _alive = isBeside && plan !== null ? await proofOfLife(context, plan) : undefined;
   const runId = await tolerateHistory(context, () => context.history.startRun({ verb, plan, startedAt: context.clock.now() }));
+  using _going = new GoingRun(context.history, runId);
   const end = await body().then(
     (result) => ({ error: null, ...result }),
     (error: unknown) => ({ outcome: failedOutcome(error), snapshotId: null, details: null, error: logged(context, verb, error) }),
@@ -88,15 +92,75 @@ export async function tolerateHistory<T>(context: OperationContext, use: () => P
   }
 }
 
+/** Verbs that run beside a backup and beside each other. */
+const besideTheLock: readonly Verb[] = ['verify', 'restore'];
+
+/** What runs beside the plan's lock shares another one. A restore must not fail for want of it: then its death is never told. */
+async function proofOfLife(context: OperationContext, plan: string): Promise<AsyncDisposable | undefined> {
+  try {
+    return await context.lock.share(`${plan}.beside`);
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    context.log.debug('this run has no proof of life', { error: error.message });
+    return undefined;
+  }
+}
+
+/** Runs of this process, which nobody in it takes for dead. */
+const going = new WeakMap<History, Set<string>>();
+
+class GoingRun implements Disposable {
+  readonly #ids: Set<string>;
+  readonly #id: string | null;
+
+  constructor(history: History, id: string | null) {
+    this.#ids = going.get(history) ?? new Set();
+    this.#id = id;
+    if (id !== null) going.set(history, this.#ids.add(id));
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#id !== null) this.#ids.delete(this.#id);
+  }
+}
+
+/**
+ * Closes the records of all runs of a plan that died. The caller holds the plan's lock, so no other backup is alive; drills,
+ * and what runs beside the lock, are asked for by locks of their own.
+ */
+export async function closeAllDeadRuns(context: OperationContext, plan: string): Promise<void> {
+  const suspects = new Set((await unendedRuns(context, { plan })).map(({ verb }) => verb));
+  if (suspects.delete('backup')) await closeDeadRuns(context, { plan, verb: 'backup' });
+  if (suspects.delete('drill')) await whenNobodyHolds(context, `${plan}.drill`, () => closeDeadRuns(context, { plan, verb: 'drill' }));
+  if (suspects.size > 0)
+    await whenNobodyHolds(context, `${plan}.beside`, async () => {
+      for (const verb of suspects) await closeDeadRuns(context, { plan, verb });
+    });
+}
+
+async function unendedRuns(context: OperationContext, filter: { readonly plan: string; readonly verb?: Verb }): Promise<Run[]> {
+  const unended = (await tolerateHistory(context, () => context.history.runs({ ...filter, unended: true }))) ?? [];
+  return unended.filter(({ id }) => going.get(context.history)?.has(id) !== true);
+}
+
+async function whenNobodyHolds(context: OperationContext, lock: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await using _held = await context.lock.acquire(lock);
+    await work();
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    context.log.debug('dead runs are left for the next time', { error: error.message });
+  }
+}
+
 /** A run of this verb that never ended, seen by somebody who holds the lock that it would hold, has died: its record is closed. */
 export async function closeDeadRuns(
   context: OperationContext,
   { plan, verb }: { readonly plan: string; readonly verb: Verb },
 ): Promise<void> {
-  const dead = await tolerateHistory(context, () => context.history.runs({ plan, verb, unended: true }));
-  for (const run of dead ?? []) {
+  for (const run of await unendedRuns(context, { plan, verb })) {
     const error = tellError(
-      new HoldfastError('CANCELLED', `The ${run.verb} of ${run.startedAt.toISOString()} was killed before it ended`, {
+      new HoldfastError('CANCELLED', `The ${run.verb} of ${run.startedAt.toISOString()} was killed: its process ended before it was done`, {
         hint: 'Look in the system log for the reason (memory, power, a stopped service)',
       }),
     );

@@ -16,8 +16,8 @@ const askAttempts = 2;
 const attemptDelayMs = 40;
 
 const sqliteBusy = 5;
-/** A plan, and after a dot what is locked besides its runs. */
-const planName = /^[a-z0-9][a-z0-9_-]{0,63}(?:\.drill)?$/;
+/** A plan, and after a dot what is locked besides its backups. */
+const planName = /^[a-z0-9][a-z0-9_-]{0,63}(?:\.drill|\.beside)?$/;
 
 interface Holder {
   readonly pid: number;
@@ -26,8 +26,8 @@ interface Holder {
 }
 
 /**
- * One SQLite file per plan, in which the holder keeps a write transaction open. SQLite's lock is one of the operating
- * system's (fcntl), which goes when the holder dies however it dies. It works between processes, containers that share the
+ * One SQLite file per plan, in which the holder keeps an exclusive transaction open, and those who share it one that reads.
+ * SQLite's lock is one of the operating system's (fcntl), which goes when the holder dies however it dies. It works between processes, containers that share the
  * directory, and two holders in one process. Nothing else may open the file: closing it would drop this process's lock.
  *
  * @see https://www.sqlite.org/lockingv3.html
@@ -35,16 +35,15 @@ interface Holder {
 export function openPlanLock(directory: string, clock: Clock): PlanLock {
   return {
     acquire: (plan) => acquire(directory, plan, clock),
+    share: (plan) => share(directory, plan),
     isHeld: (plan) => isHeld(directory, plan),
   };
 }
 
 async function acquire(directory: string, plan: string, clock: Clock): Promise<AsyncDisposable> {
   const files = lockFiles(directory, plan);
-  await makePrivateDirectory(directory).catch((error: unknown) => {
-    throw unusable(directory, error);
-  });
-  const database = await openLocked(files.lock, acquireAttempts);
+  await makeDirectory(directory);
+  const database = await openLocked(files.lock, acquireAttempts, alone);
   if (database === undefined) throw lockHeld(plan, await readHolder(files.holder));
   try {
     const holder: Holder = { pid: process.pid, host: hostname(), since: clock.now().toISOString() };
@@ -54,6 +53,24 @@ async function acquire(directory: string, plan: string, clock: Clock): Promise<A
     throw unusable(directory, error);
   }
   return new HeldLock(database, files.holder);
+}
+
+async function share(directory: string, plan: string): Promise<AsyncDisposable> {
+  const { lock } = lockFiles(directory, plan);
+  await makeDirectory(directory);
+  const database = await openLocked(lock, acquireAttempts, together);
+  if (database === undefined) throw lockHeld(plan, undefined);
+  return {
+    async [Symbol.asyncDispose]() {
+      if (database.isOpen) database.close();
+    },
+  };
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  await makePrivateDirectory(directory).catch((error: unknown) => {
+    throw unusable(directory, error);
+  });
 }
 
 class HeldLock implements AsyncDisposable {
@@ -78,7 +95,7 @@ class HeldLock implements AsyncDisposable {
 async function isHeld(directory: string, plan: string): Promise<boolean> {
   const files = lockFiles(directory, plan);
   if (!existsSync(files.lock)) return false;
-  const database = await openLocked(files.lock, askAttempts);
+  const database = await openLocked(files.lock, askAttempts, alone);
   database?.close();
   return database === undefined;
 }
@@ -89,21 +106,25 @@ function lockFiles(directory: string, plan: string): { readonly lock: string; re
   return { lock: join(directory, `${plan}.sqlite`), holder: join(directory, `${plan}.holder.json`) };
 }
 
-async function openLocked(file: string, attempts: number): Promise<DatabaseSync | undefined> {
+/** Transactions that hold the locks; a reading one takes its lock with the first look into the file. */
+const alone = 'BEGIN EXCLUSIVE';
+const together = 'BEGIN; SELECT count(*) FROM sqlite_schema';
+
+async function openLocked(file: string, attempts: number, transaction: string): Promise<DatabaseSync | undefined> {
   for (let attempt = 1; ; attempt++) {
-    const database = await tryLock(file);
+    const database = await tryLock(file, transaction);
     if (database !== undefined || attempt === attempts) return database;
     await wait(attemptDelayMs);
   }
 }
 
 /** Undefined when somebody else has it. */
-async function tryLock(file: string): Promise<DatabaseSync | undefined> {
+async function tryLock(file: string, transaction: string): Promise<DatabaseSync | undefined> {
   const { DatabaseSync } = await import('node:sqlite');
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file, { timeout: 0 });
-    database.exec('BEGIN IMMEDIATE');
+    database.exec(transaction);
     return database;
   } catch (error) {
     database?.close();

@@ -6,7 +6,8 @@ import type { Factory } from './contract.ts';
 import { planLockClauses } from './plan-lock.ts';
 import type { PlanLockSubject } from './plan-lock.ts';
 
-type Held = Map<string, object>;
+/** Who has it: one alone, or those who share it. */
+type Held = Map<string, object | Set<object>>;
 
 /** Right in one process. */
 function memoryLock(held: Held): PlanLock {
@@ -19,6 +20,19 @@ function memoryLock(held: Held): PlanLock {
       return {
         async [Symbol.asyncDispose]() {
           if (held.get(plan) === token) held.delete(plan);
+        },
+      };
+    },
+    async share(plan) {
+      check(plan);
+      const sharers = held.get(plan) ?? new Set();
+      if (!(sharers instanceof Set)) throw lockHeld('somebody');
+      const token = {};
+      held.set(plan, sharers.add(token));
+      return {
+        async [Symbol.asyncDispose]() {
+          sharers.delete(token);
+          if (sharers.size === 0 && held.get(plan) === sharers) held.delete(plan);
         },
       };
     },
@@ -75,6 +89,9 @@ describeContractTests('the plan lock contract', {
     'all views of the locks exclude each other': opened(() => memoryLock(new Map())),
     'plans are locked independently': broken((right) => ({ acquire: () => right.acquire('all') })),
     'of several who want it at once one gets it': neverRefusing,
+    'several may share it, and nobody has it alone until the last of them is done': broken((right) => ({
+      share: (plan) => right.acquire(plan),
+    })),
     'asking whether it is held makes nobody give up': broken((right) => ({
       isHeld: async (plan) => {
         await using _asking = await right.acquire(plan);
