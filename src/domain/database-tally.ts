@@ -25,12 +25,12 @@ export function tallyKey({ source, unit }: Pick<DatabaseTally, 'source' | 'unit'
 }
 
 export function tallyOf(unit: DumpRecord, snapshotId: string): DatabaseTally {
-  const { tables } = unit.dump;
+  const { tables, withoutRows = [] } = unit.dump;
   return {
     source: unit.sourceName,
     unit: unit.name,
     snapshotId,
-    tables: tables.length,
+    tables: tables.length + withoutRows.length,
     rows: tables.reduce((sum, { rows }) => sum + rows, 0),
     largeTables: tables.filter(({ rows }) => rows > largeRows).map(({ schema, name, rows }) => ({ schema, name, rows })),
     isMissed: false,
@@ -51,7 +51,9 @@ export function lossesSince(last: DatabaseTally, unit: DumpRecord, { allowEmpty 
   const now = tallyOf(unit, '');
   if (isEmptied(last, now)) return allowEmpty ? [] : [emptied(last, now)];
   const rowsNow = new Map(unit.dump.tables.map((table) => [tableKey(table), table.rows]));
-  return last.largeTables.flatMap((table): Issue[] => {
+  const leftOut = new Set(unit.dump.withoutRows?.map(tableKey));
+  const expected = last.largeTables.filter((table) => !leftOut.has(tableKey(table)));
+  return expected.flatMap((table): Issue[] => {
     const rows = rowsNow.get(tableKey(table));
     const noted = { unit: unit.name, subject: `${table.schema}.${table.name}`, severity: 'note' } as const;
     const before = `${count(table.rows, 'row')} in snapshot "${last.snapshotId}"`;

@@ -98,6 +98,8 @@ export interface DumpDetails {
   /** SHA-256 of all bytes outside table data, in order, but for lines that differ each time (psql's `\restrict` key). */
   readonly definitionsSha256: string;
   readonly tables: readonly TableRecord[];
+  /** Tables whose rows were left out on purpose: a restore makes them empty. Absent: none. */
+  readonly withoutRows?: readonly Pick<TableRecord, 'schema' | 'name'>[];
   /** What must exist on a server before the dump can be loaded. */
   readonly requires: {
     readonly roles: readonly string[];

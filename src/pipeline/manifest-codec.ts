@@ -76,6 +76,7 @@ const dumpCheck = fields({
   properties: fields({}),
   definitionsSha256: digest,
   tables: listOf(tableCheck),
+  withoutRows: (value) => (value === undefined ? undefined : listOf(fields({ schema: text, name: text }))(value)),
   requires: fields({ roles: listOf(text), extensions: listOf(fields({ name: text, version: text })) }),
 });
 const unitCheck: Record<string, Check> = {

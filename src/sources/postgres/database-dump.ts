@@ -12,7 +12,8 @@ import { serverName } from './server-address.ts';
 
 /** A database as a unit; its snapshot is held until it has been read or the source is closed. */
 export async function databaseUnit(reading: DatabaseReading, { allowEmpty }: Pick<DumpUnit, 'allowEmpty'>): Promise<DumpUnit> {
-  const { session, relations } = reading.snapshot;
+  const { session } = reading.snapshot;
+  const relations = withRows(reading);
   // A large object is printed as hexadecimal digits.
   const estimatedBytes = relations.reduce((sum, { sizeBytes }) => sum + sizeBytes, 2 * (await largeObjectBytes(session)));
   return {
@@ -32,6 +33,7 @@ export async function databaseUnit(reading: DatabaseReading, { allowEmpty }: Pic
 
 async function readDatabase(reading: DatabaseReading, sink: ByteSink, signal: AbortSignal): Promise<DumpReport> {
   throwIfAborted(signal);
+  const { excluded } = reading;
   const { session, relations } = reading.snapshot;
   const properties = await readProperties(session);
   const requires = await readRequirements(session);
@@ -39,7 +41,10 @@ async function readDatabase(reading: DatabaseReading, sink: ByteSink, signal: Ab
   const messages = await writeDump(reading, output, properties['encoding'] ?? 'UTF8', signal);
   const { tables, definitionsSha256 } = output.end();
   // Asked after the last byte, of the session that holds the locks: an answer shows that it held them all along.
-  checkTables({ relations, tables, standby: await isStandby(reading.snapshot) }, reading.database);
+  checkTables(
+    { excluded: excluded.tables, relations: withRows(reading), tables, standby: await isStandby(reading.snapshot) },
+    reading.database,
+  );
   const details: DumpDetails = {
     engine: 'postgres',
     scope: 'database',
@@ -50,16 +55,22 @@ async function readDatabase(reading: DatabaseReading, sink: ByteSink, signal: Ab
     properties,
     definitionsSha256,
     tables,
+    ...(excluded.tables.length === 0 ? {} : { withoutRows: excluded.tables.map(({ schema, name }) => ({ schema, name })) }),
     requires,
   };
-  return { details, issues: [...foreignTables(relations), ...warnings(messages, reading.database)] };
+  return { details, issues: [...foreignTables(relations), ...excluded.issues, ...warnings(messages, reading.database)] };
 }
 
 async function writeDump(reading: DatabaseReading, output: DumpOutput, encoding: string, signal: AbortSignal): Promise<string> {
   const { snapshot, connections } = reading;
-  const plan = planCopies(snapshot.relations, { connections, serverMajor: snapshot.session.serverMajor, encoding });
+  const plan = planCopies(withRows(reading), { connections, serverMajor: snapshot.session.serverMajor, encoding });
   if (plan !== null) return await writeInParallel(reading, plan, output, signal);
   return await runDump(reading, [], (bytes) => output.write(bytes), signal);
+}
+
+function withRows({ snapshot, excluded }: DatabaseReading): readonly CatalogRelation[] {
+  const without = new Set(excluded.tables);
+  return snapshot.relations.filter((relation) => !without.has(relation));
 }
 
 /** pg_dump leaves unlogged tables out on a standby, which has no rows of them. */
@@ -69,16 +80,18 @@ async function isStandby({ session }: DatabaseSnapshot): Promise<boolean> {
 }
 
 interface Accounts {
+  readonly excluded: readonly CatalogRelation[];
   readonly relations: readonly CatalogRelation[];
   readonly tables: readonly TableRecord[];
   readonly standby: boolean;
 }
 
 /** Every table of the snapshot must have passed by, exactly once. Throws `DUMP_INCOMPLETE`. */
-function checkTables({ relations, tables, standby }: Accounts, database: string): void {
+function checkTables({ excluded, relations, tables, standby }: Accounts, database: string): void {
   const seen = Map.groupBy(tables, tableKey);
   const expected = relations.filter(({ kind, persistence }) => kind === 'r' && !(standby && persistence === 'u'));
   const wrong = [
+    ...excluded.filter((relation) => seen.has(tableKey(relation))).map(({ quoted }) => `${quoted} is there although it is excluded`),
     ...expected.filter((relation) => !seen.has(tableKey(relation))).map(({ quoted }) => `${quoted} is missing`),
     ...[...seen.values()].filter((records) => records.length > 1).map(([first]) => `${first?.copy} is there more than once`),
   ];

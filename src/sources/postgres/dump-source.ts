@@ -10,6 +10,7 @@ import { openSnapshot } from './database-snapshot.ts';
 import { globalsUnit, mayReadPasswords } from './globals.ts';
 import { configuredAddress, type PostgresConfig } from './postgres-config.ts';
 import { serverName } from './server-address.ts';
+import { excludedTables } from './table-patterns.ts';
 
 /** Where programs are looked for; passed in so that tests can put their own there. */
 export interface DumpSourceOptions {
@@ -78,8 +79,9 @@ export class DumpSource implements Source {
     signal: AbortSignal,
   ): Promise<DumpUnit> {
     const snapshot = this.#held.use(await openSnapshot({ ...connection, database, signal }));
+    const excluded = excludedTables(this.#config.excludeTableData ?? [], snapshot.relations);
     const connections = this.#config.connections ?? (this.#config.container === undefined ? 2 : 1);
-    const reading = { connection, database, snapshot, programs, connections, environment: this.#context.environment };
+    const reading = { connection, database, snapshot, excluded, programs, connections, environment: this.#context.environment };
     return await databaseUnit(reading, this.#config);
   }
 

@@ -5,6 +5,7 @@ import { copyOut } from './copy-receiver.ts';
 import { type DumpOutput, UnfinishedDump } from './dump-output.ts';
 import { type DatabaseReading, runDump } from './pg-dump.ts';
 import { BlockPool, RowQueue } from './row-queue.ts';
+import { excludingArgument } from './table-patterns.ts';
 
 /**
  * Writes one plain dump of which pg_dump prints everything but the rows of large tables. Those are copied over several
@@ -18,9 +19,7 @@ export async function writeInParallel(reading: DatabaseReading, plan: CopyPlan, 
   await using copies = await ParallelCopies.open(plan, reading, either);
   try {
     const first = new UnfinishedDump(output);
-    const excluded = plan.tables.map(
-      ({ relation }) => `--exclude-table-data=${quotePattern(relation.schema)}.${quotePattern(relation.name)}`,
-    );
+    const excluded = plan.tables.map(({ relation }) => excludingArgument(relation));
     const before = await runDump(reading, ['--section=pre-data'], (bytes) => first.write(bytes), either);
     const unrestrict = await first.end();
     for (const table of plan.tables) await copies.write(table, output);
@@ -32,11 +31,6 @@ export async function writeInParallel(reading: DatabaseReading, plan: CopyPlan, 
     failure.abort(error);
     throw error;
   }
-}
-
-/** In double quotes every character of a pattern stands for itself. */
-function quotePattern(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }
 
 interface Job {

@@ -2,9 +2,13 @@ import { z } from 'zod';
 import { isHoldfastError } from '../../domain/errors.ts';
 import type { Secret } from '../../domain/secret.ts';
 import { pathText, secretText } from '../../ports/config-fields.ts';
+import { parsePattern } from './table-patterns.ts';
 import { formatUrl, parseUrl, resolveAddress, type ServerAddress, tlsModes } from './server-address.ts';
 
 const name = (words: string) => z.string().min(1, 'must not be empty').describe(words);
+
+const tablePattern = () =>
+  name('pattern').refine((text) => parsePattern(text) !== null, { error: 'is not a pattern of tables such as public.sessions or audit.*' });
 
 const serverKeys = {
   host: name('name or address of the server, or the directory of its socket; default: PGHOST, then the local socket').optional(),
@@ -44,6 +48,13 @@ export const postgresSchema = z
       .boolean()
       .default(false)
       .describe('accept a database that held tables or rows before and holds none now; otherwise the snapshot is degraded'),
+    excludeTableData: z
+      .array(tablePattern())
+      .min(1, 'must name a table')
+      .describe(
+        'tables to dump without their rows, as patterns of pg_dump --exclude-table-data (audit.*, public.sessions); without a schema in public',
+      )
+      .optional(),
     container: name('Docker container in which the server and fitting client programs run; they are started there').optional(),
     connections: z.int().min(1).max(16).optional().describe('how many connections copy rows at the same time; default 2, in a container 1'),
   })

@@ -21,6 +21,7 @@ export const postgresSource: SourceDescriptor<PostgresConfig> = {
     { variable: 'BACKUP_DATABASES', key: 'databases', format: 'names', asks: true },
     { variable: 'BACKUP_GLOBALS', key: 'globals', format: 'flag', asks: false },
     { variable: 'BACKUP_DATABASE_ALLOW_EMPTY', key: 'allowEmpty', format: 'flag', asks: false },
+    { variable: 'BACKUP_DATABASE_EXCLUDE_TABLE_DATA', key: 'excludeTableData', format: 'names', asks: false },
     { variable: 'BACKUP_DATABASE_CONTAINER', key: 'container', format: 'text', asks: true },
     { variable: 'BACKUP_DATABASE_CONNECTIONS', key: 'connections', format: 'number', asks: false },
   ],
