@@ -182,7 +182,7 @@ async function openWorld({ context, terminal, check }: WorldOpening): Promise<Op
   ]);
   const uid = process.getuid?.();
   const data = await openDataDirectory({ environment: context.environment, uid });
-  const history = await openOrRebuildHistory(data.historyFile, { context, check });
+  const { history, trouble: historyTrouble } = await openOrReplaceHistory(data.historyFile, { context, check });
   const engines = new Map<string, Promise<DumpEngine>>();
   const sourceOf = (kind: string): SourceDescriptor => find(sources, kind);
   const ownDirectories = (planStores: readonly PlanStore[]): string[] => {
@@ -194,6 +194,7 @@ async function openWorld({ context, terminal, check }: WorldOpening): Promise<Op
     log: context.log,
     progress: terminal,
     history,
+    historyTrouble,
     lock: openPlanLock(data.locksDirectory, context.clock),
     host: hostname(),
     version,
@@ -228,22 +229,34 @@ function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
   return value;
 }
 
-/** The history is an index over the stores: a damaged one is set aside, and rebuilt by the next look into them. */
-async function openOrRebuildHistory(file: string, { context, check }: Pick<WorldOpening, 'context' | 'check'>): Promise<History> {
+/**
+ * The history is an index over the stores: a damaged one is set aside, and rebuilt by the next look into them; in place of
+ * one whose drive is full, another stands in for this one command. Whoever asks for the check wants the real one.
+ */
+async function openOrReplaceHistory(
+  file: string,
+  { context, check }: Pick<WorldOpening, 'context' | 'check'>,
+): Promise<{ readonly history: History; readonly trouble: OpenWorld['historyTrouble'] }> {
   const { clock, log } = context;
-  const [{ openHistory, setAsideHistory }, { isHoldfastError }] = await Promise.all([
+  const [{ openHistory, openStandInHistory, setAsideHistory }, { isHoldfastError }] = await Promise.all([
     import('./history/history.ts'),
     import('./domain/errors.ts'),
   ]);
   try {
-    return await openHistory(file, { check });
+    return { history: await openHistory(file, { check }), trouble: null };
   } catch (error) {
-    if (!isHoldfastError(error, 'HISTORY_UNREADABLE') || error.details['damaged'] !== true) throw error;
+    if (!isHoldfastError(error, 'HISTORY_UNREADABLE')) throw error;
+    if (error.details['full'] === true && !check) {
+      const { code, message, hint } = error;
+      log.warn(`${message}; this command goes on without it, from what the stores hold, and is not recorded`, { next: hint });
+      return { history: await openStandInHistory(error), trouble: { code, message, hint } };
+    }
+    if (error.details['damaged'] !== true) throw error;
     const aside = await setAsideHistory(file, clock);
     log.warn('The history was damaged; a new one is built from the stores. Snapshots count as unverified until holdfast verify --all', {
       damaged: aside,
     });
-    return await openHistory(file);
+    return { history: await openHistory(file), trouble: null };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Plan, PlanSchedule, PlanStore } from '../domain/plan.ts';
 import type { Secret } from '../domain/secret.ts';
 import type { OperationContext } from '../operations/context.ts';
+import type { ToldError } from '../operations/record-run.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What the composition root hands to the commands. */
@@ -40,4 +41,7 @@ export interface Configuration {
   readonly warnings: readonly string[];
 }
 
-export type OpenWorld = OperationContext & AsyncDisposable;
+export interface OpenWorld extends OperationContext, AsyncDisposable {
+  /** Why the command goes without the history of this machine; null when it has it. */
+  readonly historyTrouble: ToldError | null;
+}

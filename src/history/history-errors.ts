@@ -24,6 +24,9 @@ const busy: Meaning = {
   later: true,
 };
 
+/** SQLITE_IOERR_SHMSIZE: a file that every user of a write-ahead log needs beside it could not be given its size. */
+const noRoomForIndex = 4874;
+
 /** By SQLite's primary result code: https://www.sqlite.org/rescode.html */
 const meanings: Readonly<Record<number, Meaning>> = {
   3: unreachable,
@@ -40,12 +43,12 @@ const meanings: Readonly<Record<number, Meaning>> = {
 /** What a failed query means for the user; errors that only a bug can cause are passed on. */
 export function translated(error: unknown, file: string): unknown {
   if (!isSqliteError(error)) return error;
-  const meaning = meanings[error.errcode & 0xff];
+  const meaning = error.errcode === noRoomForIndex ? full : meanings[error.errcode & 0xff];
   if (meaning === undefined) return error;
   return new HoldfastError('HISTORY_UNREADABLE', `Cannot use the history "${file}": ${meaning.problem} (${error.message})`, {
     hint: meaning.hint,
     cause: error,
-    details: { damaged: meaning === damaged },
+    details: { damaged: meaning === damaged, full: meaning === full },
     ...(meaning.later === undefined ? {} : { retry: { kind: 'later' } }),
   });
 }

@@ -1,17 +1,26 @@
 import { rename } from 'node:fs/promises';
+import type { HoldfastError } from '../domain/errors.ts';
 import { isSystemError } from '../platform/system-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { History } from '../ports/history.ts';
 
 /**
  * Opens the history in a SQLite file, which is made, for its owner alone, when it does not exist. Several processes may
- * have it open. Throws `HISTORY_UNREADABLE` when it is damaged (`details.damaged`), cannot be reached, or is of a newer
- * Holdfast. Damage in some corner of the file shows only when a later query meets it; `check` looks for it at once, and reads
+ * have it open. Throws `HISTORY_UNREADABLE` when it is damaged (`details.damaged`), its drive is full (`details.full`), it
+ * cannot be reached, or is of a newer Holdfast. Damage in some corner of the file shows only when a later query meets it; `check` looks for it at once, and reads
  * everything for that.
  */
 export async function openHistory(file: string, options: { readonly check?: boolean } = {}): Promise<History> {
   const { openSqliteHistory } = await import('./sqlite-history.ts');
   return openSqliteHistory(file, options);
+}
+
+/**
+ * A history in memory for one command, in place of one that cannot be written: it knows what the stores tell it. Runs
+ * and deletions cannot be recorded in it and throw the reason, so that no run passes for recorded and nothing is let go.
+ */
+export async function openStandInHistory(reason: HoldfastError): Promise<History> {
+  return await (await import('./stand-in-history.ts')).openStandInHistory(reason);
 }
 
 /**

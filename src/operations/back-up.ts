@@ -63,7 +63,14 @@ export async function backUp(plan: Plan, options: BackupOptions, context: Operat
     },
   });
   const outcome = report.error?.code === 'LOCK_HELD' ? 'skipped' : report.outcome;
-  return { ...report, outcome, plan: plan.name };
+  return { ...report, outcome, plan: plan.name, details: withUnrecorded(report) };
+}
+
+/** A run that the history could not take is told where its other warnings are. */
+function withUnrecorded({ runId, details }: Pick<BackupReport, 'runId' | 'details'>): BackupDetails | null {
+  if (runId !== null || details === null) return details;
+  const warning = 'This run is not recorded: the history of this machine could not be written; see holdfast status';
+  return { ...details, warnings: [...details.warnings, warning] };
 }
 
 async function runLocked(plan: Plan, options: BackupOptions, context: OperationContext) {

@@ -82,7 +82,9 @@ function unusable(path: string, cause: Error): HoldfastError {
     denied ? 'PERMISSION_DENIED' : 'HISTORY_UNREADABLE',
     `Cannot use the data directory "${path}": ${cause.message}`,
     {
-      hint: 'Set HOLDFAST_DATA_DIR to a directory that the user who runs Holdfast may write to',
+      hint: isSystemError(cause, 'ENOSPC', 'EDQUOT')
+        ? 'Free space on the drive that holds it, then run the command again; HOLDFAST_DATA_DIR can name another place'
+        : 'Set HOLDFAST_DATA_DIR to a directory that the user who runs Holdfast may write to',
       cause,
     },
   );

@@ -8,6 +8,7 @@ import { expect, it } from 'vitest';
 import { describeContract } from '../../test/contracts/contract.ts';
 import { expectCode } from '../../test/contracts/object-store.ts';
 import { planLockClauses } from '../../test/contracts/plan-lock.ts';
+import { canMount, loopFileSystem } from '../../test/fixtures/loop-file-system.ts';
 import { openPlanLock } from './plan-lock.ts';
 import { systemClock } from './system-clock.ts';
 
@@ -105,4 +106,16 @@ it('a directory that cannot be used is told as such', async () => {
   await using place = await scratch();
   await writeFile(join(place.directory, 'file'), '');
   await expectCode('HISTORY_UNREADABLE', openPlanLock(join(place.directory, 'file', 'locks'), systemClock).acquire('home'));
+});
+
+it.runIf(canMount('ext4'))('a full disk keeps nobody from the lock, and lets nobody have it twice', async () => {
+  await using drive = await loopFileSystem('ext4', { sizeMiB: 8 });
+  const lock = openPlanLock(join(drive.path, 'locks'), systemClock);
+  await (await lock.acquire('home'))[Symbol.asyncDispose]();
+  await writeFile(join(drive.path, 'locks', 'home.holder.json'), JSON.stringify({ pid: 1, host: 'dead', since: '2026-01-01T00:00:00Z' }));
+  await drive.fill();
+  const held = await lock.acquire('home');
+  await expect(lock.acquire('home')).rejects.toThrow('another process is at work on it');
+  await held[Symbol.asyncDispose]();
+  expect(await lock.isHeld('home')).toBe(false);
 });

@@ -15,6 +15,7 @@ const acquireAttempts = 6;
 const askAttempts = 2;
 const attemptDelayMs = 40;
 
+const noSpace = ['ENOSPC', 'EDQUOT'] as const;
 const sqliteBusy = 5;
 /** A plan, and after a dot what is locked besides its backups. */
 const planName = /^[a-z0-9][a-z0-9_-]{0,63}(?:\.drill|\.beside)?$/;
@@ -46,13 +47,22 @@ async function acquire(directory: string, plan: string, clock: Clock): Promise<A
   const database = await openLocked(files.lock, acquireAttempts, alone);
   if (database === undefined) throw lockHeld(plan, await readHolder(files.holder));
   try {
-    const holder: Holder = { pid: process.pid, host: hostname(), since: clock.now().toISOString() };
-    await replaceFile(files.holder, `${JSON.stringify(holder)}\n`);
+    await nameHolder(files.holder, { pid: process.pid, host: hostname(), since: clock.now().toISOString() });
   } catch (error) {
     database.close();
     throw unusable(directory, error);
   }
   return new HeldLock(database, files.holder);
+}
+
+/** On a full disk the lock holds all the same; only whoever is refused is not told by whom, least of all by a name of old. */
+async function nameHolder(file: string, holder: Holder): Promise<void> {
+  try {
+    await replaceFile(file, `${JSON.stringify(holder)}\n`);
+  } catch (error) {
+    if (!isSystemError(error, ...noSpace)) throw error;
+    await unlinkIfPresent(file);
+  }
 }
 
 async function share(directory: string, plan: string): Promise<AsyncDisposable> {
@@ -106,8 +116,11 @@ function lockFiles(directory: string, plan: string): { readonly lock: string; re
   return { lock: join(directory, `${plan}.sqlite`), holder: join(directory, `${plan}.holder.json`) };
 }
 
-/** Transactions that hold the locks; a reading one takes its lock with the first look into the file. */
-const alone = 'BEGIN EXCLUSIVE';
+/**
+ * Transactions that hold the locks; a reading one takes its lock with the first look into the file. Nothing is ever written:
+ * the first page of an empty file and its journal stay in memory, so that a lock can be had on a full disk too.
+ */
+const alone = 'PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE';
 const together = 'BEGIN; SELECT count(*) FROM sqlite_schema';
 
 async function openLocked(file: string, attempts: number, transaction: string): Promise<DatabaseSync | undefined> {
@@ -161,7 +174,9 @@ function unusable(path: string, cause: unknown): HoldfastError {
     denied ? 'PERMISSION_DENIED' : 'HISTORY_UNREADABLE',
     `Cannot keep a lock in "${path}": ${cause instanceof Error ? cause.message : String(cause)}`,
     {
-      hint: 'Set HOLDFAST_DATA_DIR to a directory on a local disk that the user who runs Holdfast may write to',
+      hint: isSystemError(cause, ...noSpace)
+        ? 'Free space on the drive that holds it, then run the command again; HOLDFAST_DATA_DIR can name another place'
+        : 'Set HOLDFAST_DATA_DIR to a directory on a local disk that the user who runs Holdfast may write to',
       cause,
     },
   );

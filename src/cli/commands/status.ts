@@ -32,10 +32,10 @@ export function statusCommand(program: Command, setup: CommandSetup): void {
           signal,
         );
         const statuses = await Promise.all(plans.map((plan) => statusOf(plan, context)));
-        const json = { plans: statuses.map(statusJson), trouble };
+        const json = { plans: statuses.map(statusJson), trouble, history: world.historyTrouble };
         terminal.result(statuses.map((status) => describe(status, terminal)).join('\n\n'), json);
         warnOfTrouble(trouble, terminal);
-        const isUnsafe = trouble.length > 0 || statuses.some(({ health }) => health.kind === 'critical');
+        const isUnsafe = trouble.length > 0 || world.historyTrouble !== null || statuses.some(({ health }) => health.kind === 'critical');
         const isDoubtful = statuses.some(({ health }) => health.kind === 'warning');
         return isUnsafe ? exitCodes.failed : isDoubtful ? exitCodes.degraded : exitCodes.done;
       }),
