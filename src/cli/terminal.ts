@@ -6,8 +6,11 @@ import { formatDuration } from '../domain/duration.ts';
 interface Stream {
   readonly isTTY?: boolean;
   readonly columns?: number;
-  write(text: string): unknown;
+  write(text: string, written?: (error?: Error | null) => void): unknown;
 }
+
+/** Short enough to be nothing in memory, long enough that writing it costs nothing beside making it. */
+const pieceLength = 1 << 16;
 
 /** Where commands show things: results on standard output, everything else on standard error. */
 export class Terminal implements Progress, Log {
@@ -15,6 +18,8 @@ export class Terminal implements Progress, Log {
   readonly #err: Stream;
   readonly #options: { readonly debug: boolean; readonly colour: boolean; readonly monotonicMs: () => number };
   #json = false;
+  /** A result that was begun on standard output and not brought to its end. */
+  #isCut = false;
   #step:
     | { readonly label: string; readonly totalBytes: number | null; readonly doneBytes: () => number; readonly startedMs: number }
     | undefined;
@@ -46,7 +51,26 @@ export class Terminal implements Progress, Log {
   /** Prints a result: the text for people, or the value for programs. */
   result(text: string, value: unknown): void {
     this.endProgress();
-    this.#out.write(this.#json ? `${JSON.stringify(value, replacer, 2)}\n` : text.endsWith('\n') || text === '' ? text : `${text}\n`);
+    const out = this.#isCut ? this.#err : this.#out;
+    out.write(this.#json ? `${JSON.stringify(value, replacer, 2)}\n` : text.endsWith('\n') || text === '' ? text : `${text}\n`);
+  }
+
+  /**
+   * Prints a long result as fast as it is read, and stops when nobody reads it any more. After a failure in the middle what
+   * was printed is not a whole result: what follows goes to standard error.
+   */
+  async stream(pieces: AsyncIterable<string>): Promise<void> {
+    this.endProgress();
+    let pending = '';
+    for await (const piece of pieces) {
+      pending += piece;
+      if (pending.length < pieceLength) continue;
+      this.#isCut = true;
+      if (!(await isWritten(this.#out, pending))) return;
+      pending = '';
+    }
+    await isWritten(this.#out, pending);
+    this.#isCut = false;
   }
 
   step(label: string, totalBytes: number | null, doneBytes: () => number): void {
@@ -116,6 +140,13 @@ export class Terminal implements Progress, Log {
     const codes = { good: 32, bad: 31, doubtful: 33, faint: 2, strong: 1 };
     return `\u001b[${codes[kind]}m${text}\u001b[0m`;
   }
+}
+
+/** False when the reader has gone or the disk is full, which whoever watches the stream tells. */
+async function isWritten(out: Stream, text: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  out.write(text, (error) => resolve(error === undefined || error === null));
+  return await promise;
 }
 
 function replacer(_key: string, value: unknown): unknown {

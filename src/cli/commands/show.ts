@@ -10,6 +10,7 @@ import { unsealed } from '../../operations/seal.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { findSnapshot, refresh, storesOf, unusable, warnOfTrouble, withStore, type Found } from '../plans.ts';
 import type { CommandContext, CommandSetup } from '../command.ts';
+import { jsonWithList } from '../json-list.ts';
 import { table } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { describeVerification, verificationJson } from './list.ts';
@@ -28,13 +29,9 @@ export function showCommand(program: Command, setup: CommandSetup): void {
         const found = await findSnapshot(configuration, world, { id, plan: undefined, passOver: unusable(trouble) });
         const { verification, store } = found.snapshot;
         const { manifest } = await opened(found, context);
-        const contents = flags.contents === true ? await listContents(found, context) : undefined;
         const json = { ...manifest, sizeBytes: snapshotSizeBytes(manifest), store, verification: verificationJson(verification) };
-        const text =
-          contents === undefined
-            ? describe({ ...found, snapshot: { ...found.snapshot, manifest } }, terminal)
-            : contents.map(contentLine).join('\n');
-        terminal.result(text, contents === undefined ? json : { ...json, contents: contents.map(contentJson) });
+        if (flags.contents === true) await showContents(found, json, context);
+        else terminal.result(describe({ ...found, snapshot: { ...found.snapshot, manifest } }, terminal), json);
         return exitCodes.done;
       }),
     );
@@ -51,17 +48,25 @@ async function opened({ snapshot, plan }: Found, { world, terminal }: CommandCon
   }
 }
 
-async function listContents({ snapshot, plan, planStore }: Found, { world, signal }: CommandContext): Promise<ListedEntry[]> {
-  return await withStore(world, planStore, async (store) => {
+/** There may be millions of files: each is shown as it is read. */
+async function showContents(
+  { snapshot, plan, planStore }: Found,
+  json: object,
+  { world, terminal, signal }: CommandContext,
+): Promise<void> {
+  await withStore(world, planStore, async (store) => {
     const { manifest, cipher } = await unsealed(snapshot.manifest, plan, world);
-    const entries: ListedEntry[] = [];
-    for await (const entry of listedEntries({ store, manifest, cipher, signal })) entries.push(entry);
-    return entries;
+    const entries = listedEntries({ store, manifest, cipher, signal });
+    await terminal.stream(terminal.isJson ? jsonWithList(json, 'contents', each(entries, contentJson)) : each(entries, contentLine));
   });
 }
 
+async function* each<T>(entries: AsyncIterable<ListedEntry>, shown: (entry: ListedEntry) => T): AsyncGenerator<T, void, undefined> {
+  for await (const entry of entries) yield shown(entry);
+}
+
 function contentLine(entry: ListedEntry): string {
-  return `${entry.sha256 === '' ? entry.type.padEnd(64) : entry.sha256}  ${printablePath(entry.path)}`;
+  return `${entry.sha256 === '' ? entry.type.padEnd(64) : entry.sha256}  ${printablePath(entry.path)}\n`;
 }
 
 function contentJson({ path, mtimeNs, linkTarget, ...entry }: ListedEntry) {
