@@ -53,6 +53,7 @@ const byError = {
   EXTENSION_MISSING: 'failed',
   TARGET_EXISTS: 'failed',
   TARGET_FAILED: 'failed',
+  RESTORE_HALF_DONE: 'failed',
   SPACE_SHORT: 'failed',
   LOCK_HELD: 'busy',
   HISTORY_UNREADABLE: 'failed',

@@ -46,6 +46,7 @@ export const errorCodes = [
   'EXTENSION_MISSING',
   'TARGET_EXISTS',
   'TARGET_FAILED',
+  'RESTORE_HALF_DONE',
   'SPACE_SHORT',
   // running
   'LOCK_HELD',

@@ -195,7 +195,7 @@ async function drillDatabase(drilling: Drilling, target: DumpTarget, unit: DumpR
   const bytes = dumpBytes(reading, unit, (sizeBytes) => void (progress.doneBytes += sizeBytes));
   await stopwatch.measure('restore', () => database.load(bytes, signal));
   context.progress.step(`comparing ${unit.name}`, null, () => 0);
-  const differences = await stopwatch.measure('compare', () => database.compare(unit, signal));
+  const differences = await stopwatch.measure('compare', () => database.compare(unit, 'full', signal));
   const byTable = new Map(differences.map((difference) => [difference.table, difference]));
   const tables = unit.dump.tables.map(({ schema, name, rows, sha256 }) => {
     const table = `${schema}.${name}`;

@@ -50,23 +50,48 @@ export interface LoadingDatabase extends AsyncDisposable {
    * The bytes must already be known to be the snapshot's. Throws `DUMP_INCOMPLETE`, `TARGET_FAILED`.
    */
   load(dump: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
-  /** Exact row count and digest of every table against the record; empty when all is equal. */
-  compare(dump: DumpRecord, signal: AbortSignal): Promise<readonly TableDifference[]>;
-  /** Puts it in the place of the database that the target's URL names, in one transaction; keeps the old one under a dated name. */
-  promote(signal: AbortSignal): Promise<{ readonly name: string; readonly oldName: string | null }>;
+  /** Every table against the record, as closely as `depth` says; empty when all is equal. */
+  compare(dump: DumpRecord, depth: CompareDepth, signal: AbortSignal): Promise<readonly TableDifference[]>;
+  /**
+   * Puts it in the place of the database that the target's URL names, in one transaction; keeps the old one under a dated name.
+   * Throws `TARGET_FAILED` when the live database is as it was, `RESTORE_HALF_DONE` when that cannot be told.
+   */
+  promote(signal: AbortSignal): Promise<PromotedDatabase>;
   /**
    * Puts the named tables into a schema of their own in the database that the target's URL names, in one transaction;
    * nothing that stands there is changed. Takes them out of this database, so it comes after `compare` and instead of `promote`.
    */
-  transplant(tables: readonly TableName[], signal: AbortSignal): Promise<{ readonly schema: string }>;
+  transplant(tables: readonly TableName[], signal: AbortSignal): Promise<{ readonly schema: string } & Undoable>;
 }
+
+export interface PromotedDatabase extends Undoable {
+  readonly name: string;
+  /** Where the replaced database is now; null when there was none. */
+  readonly oldName: string | null;
+}
+
+/** Something that was put into the live place, as long as its target is not disposed of. */
+export interface Undoable {
+  /** Makes the live place what it was before. Throws when it cannot; then nothing was removed. */
+  readonly undo: () => Promise<void>;
+  /** The shell command that does the same by hand. */
+  readonly undoCommand: string;
+}
+
+/**
+ * How a loaded database is compared with the record. `counts`: the exact number of rows of every table, which is enough when
+ * the bytes that were loaded are known to be those that were backed up, and all of them were loaded in one transaction.
+ * `full`: each table is read back too, and its digest compared.
+ */
+export type CompareDepth = 'counts' | 'full';
 
 export type TableName = Pick<TableRecord, 'schema' | 'name'>;
 
 export interface TableDifference {
   readonly table: string;
   readonly expected: { readonly rows: number; readonly sha256: string } | null;
-  readonly found: { readonly rows: number; readonly sha256: string } | null;
+  /** Without a digest when the rows were only counted. */
+  readonly found: { readonly rows: number; readonly sha256: string | null } | null;
   /** In words: `3 rows missing`, `same count, other content`, `table is missing`. */
   readonly message: string;
 }

@@ -9,23 +9,42 @@ export interface TreeTarget {
   open(directory: string, options: TreeWriterOptions): Promise<TreeWriter>;
   /** A scratch directory that is removed on dispose. */
   scratch(): Promise<{ readonly directory: string } & AsyncDisposable>;
-  /** Removes a directory that `open` made and that is not needed any more, with all that is in it. */
-  discard(directory: string): Promise<void>;
   /** Reads a restored entry back. Undefined when it is what the listing says, else what differs, in words. */
   compare(directory: string, entries: AsyncIterable<ListedEntry>, signal: AbortSignal): Promise<TreeComparison>;
   /**
-   * A directory to `open` for what shall be promoted to `place`: on the same file system, beside it, or within it when it is
-   * a mount point. Nothing is there yet. What interrupted restores left there is named in the log.
+   * An empty directory to `open` for what shall be promoted to `place`: on the same file system, beside it, or within it when
+   * it is a mount point. Removed on dispose. What interrupted restores left there is removed too, unless it may hold what
+   * stood in the place: then it is named in the log.
    */
-  stagingDirectory(place: string, label: string): string;
+  stage(place: string, label: string): Promise<{ readonly directory: string } & AsyncDisposable>;
   /**
    * Puts each restored root into the place it came from, one rename each; what stood there is kept beside it under a dated name.
-   * Returns what was done, root by root.
+   * Throws `TARGET_FAILED` when everything is as it was before, `RESTORE_HALF_DONE` when it is not.
    */
-  promote(
-    moves: readonly { readonly from: string; readonly to: string }[],
-    label: string,
-  ): Promise<readonly { readonly to: string; readonly kept: string | null }[]>;
+  promote(moves: readonly TreeMove[], label: string): Promise<PromotedTrees>;
+}
+
+export interface TreeMove {
+  /** A directory of `stage`. */
+  readonly staging: string;
+  /** Path in it. */
+  readonly path: string;
+  readonly to: string;
+}
+
+export interface PromotedTree {
+  readonly to: string;
+  /** Where what stood there is now; null when nothing did. */
+  readonly kept: string | null;
+  /** The shell command that takes it back by hand. */
+  readonly undoCommand: string;
+}
+
+export interface PromotedTrees {
+  /** In the order of the moves. */
+  readonly trees: readonly PromotedTree[];
+  /** Puts everything back, until the staging directories are disposed of. Throws `RESTORE_HALF_DONE`; then nothing was removed. */
+  readonly undo: () => void;
 }
 
 export interface TreeWriterOptions {

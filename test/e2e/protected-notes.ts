@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PostgresCluster } from '../fixtures/postgres-cluster.ts';
@@ -21,10 +22,14 @@ export interface NotesOptions {
   readonly keep?: string;
   /** Where snapshots go; the installation's own store unless given. */
   readonly store?: string;
+  /** Where the folder is; in the installation's own directory unless given. */
+  readonly tree?: string;
+  /** Size of a further file in it, of bytes that do not compress. */
+  readonly treeBytes?: number;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export async function protectNotes({ rows = 1000, plan = '', keep, store, env }: NotesOptions = {}): Promise<ProtectedNotes> {
+export async function protectNotes({ rows = 1000, plan = '', keep, store, env, ...files }: NotesOptions = {}): Promise<ProtectedNotes> {
   const cluster = await sharedPostgres();
   const database = uniqueName('notes');
   await cluster.createDatabase(database);
@@ -33,9 +38,10 @@ export async function protectNotes({ rows = 1000, plan = '', keep, store, env }:
     `CREATE TABLE notes AS SELECT i AS id, md5(i::text) AS text FROM generate_series(1, ${rows}) i; CREATE TABLE authors AS SELECT 1 AS id, 'Ada' AS name`,
   );
   const installation = await install({ DATABASE_URL: cluster.url(database), ...env });
-  const tree = join(installation.directory, 'files');
+  const tree = files.tree ?? join(installation.directory, 'files');
   await mkdir(tree);
   for (const name of ['one', 'two', 'three']) await writeFile(join(tree, name), `content of ${name}\n`.repeat(2000));
+  if (files.treeBytes !== undefined) await writeFile(join(tree, 'large'), randomBytes(files.treeBytes));
   await installation.configure(`
 plans:
   home:

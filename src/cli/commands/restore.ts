@@ -1,9 +1,10 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { formatBytes } from '../../domain/byte-size.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { HoldfastError } from '../../domain/errors.ts';
 import { Secret } from '../../domain/secret.ts';
 import { snapshotSizeBytes } from '../../domain/snapshot.ts';
+import type { CompareDepth } from '../../ports/dump-engine.ts';
 import type { Destination } from '../../operations/restore-moves.ts';
 import { intendedChanges, restore, type IntendedChange, type RestoreReport } from '../../operations/restore.ts';
 import { unsealed } from '../../operations/seal.ts';
@@ -19,6 +20,7 @@ interface RestoreFlags {
   readonly toDirectory?: string;
   readonly inPlace?: boolean;
   readonly only?: readonly string[];
+  readonly compare?: CompareDepth;
   readonly yes?: boolean;
 }
 
@@ -34,6 +36,11 @@ export function restoreCommand(program: Command, setup: CommandSetup): void {
     .option('--to-directory <dir>', 'files, and dumps as scripts, into a directory that is absent or empty')
     .option('--in-place', 'everything to where it came from; what stands there is kept under a dated name')
     .option('--only <what...>', 'a database, a table (public.users or app:public.users), a path')
+    .addOption(
+      new Option('--compare <depth>', 'before databases are put into place, count the rows of every table, or read each back as well')
+        .choices(['counts', 'full'])
+        .default('counts'),
+    )
     .option('--yes', 'do not ask')
     .action(
       setup.withWorld({ missingSecrets: 'defer' }, async (context, [id], flags: RestoreFlags) => {
@@ -46,7 +53,13 @@ export function restoreCommand(program: Command, setup: CommandSetup): void {
           passOver: unusable(trouble),
         });
         const destination = destinationOf(flags, context) ?? (await askDestination(context));
-        const request = { snapshot: found.snapshot, plan: found.plan, destination, only: flags.only ?? [] };
+        const request = {
+          snapshot: found.snapshot,
+          plan: found.plan,
+          destination,
+          only: flags.only ?? [],
+          compare: flags.compare ?? 'counts',
+        };
         const { manifest } = await unsealed(found.snapshot.manifest, found.plan, world);
         const changes = intendedChanges({ ...request, snapshot: { ...found.snapshot, manifest } }, world);
         if (flags.yes !== true) await confirm(context, found, changes);
@@ -146,7 +159,7 @@ function describe(report: RestoreReport, terminal: Terminal): string {
     `${terminal.mark('restored', 'good')}: snapshot ${report.snapshotId} in ${formatDuration(report.durationMs)}`,
     ...databases.map((restored) =>
       restored.schema === null
-        ? `  database ${restored.database} on ${restored.location}: ${restored.tables} tables, ${restored.rows} rows, all equal to the manifest${restored.oldName === null ? '' : `; the old one is now "${restored.oldName}"`}`
+        ? `  database ${restored.database} on ${restored.location}: ${restored.tables} tables, ${restored.rows} rows, ${restored.compared === 'full' ? 'all equal to the manifest' : 'as many as in the manifest'}${restored.oldName === null ? '' : `; the old one is now "${restored.oldName}"`}`
         : `  tables are in schema "${restored.schema}" of database ${restored.database} on ${restored.location}`,
     ),
     ...(files?.places ?? []).map(({ path, kept }) => `  files in ${path}${kept === null ? '' : `; what stood there is now ${kept}`}`),

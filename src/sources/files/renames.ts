@@ -19,6 +19,11 @@ export class Renames {
     this.#touch(from, to);
   }
 
+  change(step: { do(): void; undo(): void }): void {
+    this.#undo.push(() => step.undo());
+    step.do();
+  }
+
   makeDirectory(path: string): void {
     mkdirSync(latin1Bytes(path), { mode: 0o700 });
     this.#undo.push(() => rmdirSync(latin1Bytes(path)));
@@ -52,12 +57,17 @@ export class Renames {
 
   /** Puts the renames on stable storage. */
   flush(): void {
-    for (const directory of this.#directories) flushDirectory(directory);
+    flushDirectories(this.#directories);
   }
 
   #touch(...paths: readonly string[]): void {
     for (const path of paths) this.#directories.add(path.slice(0, path.lastIndexOf('/')));
   }
+}
+
+/** Paths as latin1. */
+export function flushDirectories(directories: Iterable<string>): void {
+  for (const directory of new Set(directories)) flushDirectory(directory);
 }
 
 /** A directory may have been moved itself by now; then its new place is flushed with another. */

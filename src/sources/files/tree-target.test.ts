@@ -9,6 +9,7 @@ import {
   readFileSync,
   readdirSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -325,18 +326,6 @@ describe('a directory to restore into', () => {
     await restore([{ name: 'a', content: 'x' }]);
     expect(statSync(join(base, 'out')).mode & 0o777).toBe(0o700);
   });
-
-  test('is discarded whatever is in it', async () => {
-    await restore([
-      { name: 'a', type: 'directory', mode: 0 },
-      { name: 'a/\u00e4', content: 'x', mode: 0 },
-      { name: 'l', type: 'symlink', linkTarget: Buffer.from(base) },
-    ]);
-    writeFileSync(Buffer.from(join(base, 'out/\xff'), 'latin1'), 'x');
-    await target.discard(join(base, 'out'));
-    await target.discard(join(base, 'out'));
-    expect(readdirSync(base)).toEqual([]);
-  });
 });
 
 describe('an archive that was altered', () => {
@@ -511,59 +500,135 @@ describe('putting restored trees into place', () => {
     return readFileSync(join(path, 'file'), 'utf8');
   }
 
+  /** A restored tree `path` in a staging directory of `place`. */
+  async function staged(place: string, path: string, content: string) {
+    const { directory, [Symbol.asyncDispose]: dispose } = await target.stage(join(base, place), 'x');
+    mkdirSync(join(directory, path), { recursive: true });
+    writeFileSync(join(directory, path, 'file'), content);
+    return { staging: directory, path, to: join(base, place), [Symbol.asyncDispose]: dispose };
+  }
+
   test('keeps what stood there under a dated name', async () => {
-    const [from, to] = [tree('staged/live', 'restored'), tree('live', 'old')];
-    const done = await target.promote([{ from, to }], '20260102-030405');
-    expect(done).toEqual([{ to, kept: join(base, 'live.before-restore-20260102-030405') }]);
-    expect([contentOf(to), contentOf(done[0]!.kept!)]).toEqual(['restored', 'old']);
-    expect(existsSync(from)).toBe(false);
+    const to = tree('live', 'old');
+    {
+      await using move = await staged('live', 'files/live', 'restored');
+      const { trees } = await target.promote([move], '20260102-030405');
+      expect(trees).toMatchObject([{ to, kept: join(base, 'live.before-restore-20260102-030405') }]);
+      expect([contentOf(to), contentOf(trees[0]!.kept!)]).toEqual(['restored', 'old']);
+    }
+    expect(readdirSync(base).toSorted()).toEqual(['live', 'live.before-restore-20260102-030405']);
   });
 
   test('makes way for a tree whose place is gone', async () => {
-    const from = tree('staged', 'restored');
-    expect(await target.promote([{ from, to: join(base, 'gone/live') }], 'x')).toEqual([{ to: join(base, 'gone/live'), kept: null }]);
+    await using move = await staged('gone/live', 'live', 'restored');
+    expect((await target.promote([move], 'x')).trees).toMatchObject([{ to: join(base, 'gone/live'), kept: null }]);
     expect(contentOf(join(base, 'gone/live'))).toBe('restored');
   });
 
   test('never takes a name that is in use', async () => {
-    const to = tree('live', 'old');
+    tree('live', 'old');
     tree('live.before-restore-x', 'older');
-    const [moved] = await target.promote([{ from: tree('staged', 'restored'), to }], 'x');
+    await using move = await staged('live', 'live', 'restored');
+    const [moved] = (await target.promote([move], 'x')).trees;
     expect(moved?.kept).toBe(join(base, 'live.before-restore-x-2'));
     expect(contentOf(join(base, 'live.before-restore-x'))).toBe('older');
   });
 
   test('puts single files into place too', async () => {
-    const [from, to] = [join(tree('staged', 'restored'), 'file'), join(tree('live', 'old'), 'file')];
-    await target.promote([{ from, to }], 'x');
+    tree('live', 'old');
+    await using move = await staged('live/file', 'live', 'restored');
+    await target.promote([{ ...move, path: 'live/file' }], 'x');
     expect([contentOf(join(base, 'live')), readFileSync(join(base, 'live/file.before-restore-x'), 'utf8')]).toEqual(['restored', 'old']);
   });
 
   test('leaves a symlink that stands for the place, and replaces what it points to', async () => {
     const real = tree('real', 'old');
     symlinkSync('real', join(base, 'live'));
-    await target.promote([{ from: tree('staged', 'restored'), to: join(base, 'live') }], 'x');
+    await using move = await staged('live', 'live', 'restored');
+    await target.promote([move], 'x');
     expect([readlinkSync(join(base, 'live')), contentOf(real)]).toEqual(['real', 'restored']);
   });
 
   test('undoes everything when one of them fails', async () => {
     const [one, two] = [tree('one', 'old one'), tree('two', 'old two')];
-    const moves = [
-      { from: tree('staged-one', 'new one'), to: one },
-      { from: join(base, 'never-staged'), to: two },
-    ];
-    await expect(target.promote(moves, 'x')).rejects.toThrow(expect.objectContaining({ code: 'TARGET_FAILED' }));
-    expect([contentOf(one), contentOf(two), contentOf(join(base, 'staged-one'))]).toEqual(['old one', 'old two', 'new one']);
-    expect(readdirSync(base).toSorted()).toEqual(['one', 'staged-one', 'two']);
+    {
+      await using first = await staged('one', 'one', 'new one');
+      await using second = await staged('two', 'two', 'new two');
+      const moves = [first, { ...second, path: 'never-restored' }];
+      await expect(target.promote(moves, 'x')).rejects.toThrow(expect.objectContaining({ code: 'TARGET_FAILED' }));
+      expect([contentOf(one), contentOf(two), contentOf(join(first.staging, 'one'))]).toEqual(['old one', 'old two', 'new one']);
+    }
+    expect(readdirSync(base).toSorted()).toEqual(['one', 'two']);
   });
 
-  test('is staged beside its place, for a place that is not there too', () => {
-    tree('live', 'x');
-    expect(target.stagingDirectory(join(base, 'live'), 'L')).toBe(join(base, '.live.holdfast-restore-L'));
-    mkdirSync(join(base, '.live.holdfast-restore-K'));
-    target.stagingDirectory(join(base, 'live'), 'L');
-    expect(JSON.stringify(log.lines)).toContain('.live.holdfast-restore-K');
-    expect(target.stagingDirectory(join(base, 'gone/live'), 'L')).toBe(join(base, 'gone/.live.holdfast-restore-L'));
+  test('is undone as a whole, and by hand with the commands that it tells', async () => {
+    const [live, gone] = [tree('live', 'old'), join(base, 'gone')];
+    const before = await treeContent(base);
+    {
+      await using one = await staged('live', 'live', 'new');
+      await using two = await staged('gone', 'gone', 'new');
+      const { undo } = await target.promote([one, two], 'x');
+      expect([contentOf(live), contentOf(gone)]).toEqual(['new', 'new']);
+      undo();
+      expect([contentOf(live), existsSync(gone)]).toEqual(['old', false]);
+    }
+    expect((await treeContent(base)).slice(1)).toEqual(before.slice(1));
+
+    await using again = await staged('live', 'live', 'new');
+    const { trees } = await target.promote([again], 'x');
+    execFileSync('sh', ['-c', trees[0]!.undoCommand]);
+    expect([contentOf(live), contentOf(`${live}.restored`)]).toEqual(['old', 'new']);
+  });
+
+  test('that can neither go on nor back removes nothing, and says so', async () => {
+    const live = tree('live', 'old');
+    {
+      await using move = await staged('live', 'live', 'new');
+      const { undo, trees } = await target.promote([move], 'x');
+      renameSync(trees[0]!.kept!, join(base, 'moved-by-somebody'));
+      expect(undo).toThrow(expect.objectContaining({ code: 'RESTORE_HALF_DONE' }));
+    }
+    const left = readdirSync(base, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('file'));
+    expect(left.map((name) => readFileSync(join(base, name), 'utf8')).toSorted()).toEqual(['new', 'old']);
+    expect(existsSync(live) || left.some((name) => name.includes('holdfast-promoting'))).toBe(true);
+  });
+
+  describe('a directory beside the place', () => {
+    test('is made for a place that is not there too, and goes with what is in it', async () => {
+      tree('live', 'x');
+      for (const [place, directory] of [
+        ['live', '.live.holdfast-staging-L'],
+        ['gone/live', 'gone/.live.holdfast-staging-L'],
+      ] as const) {
+        const staging = await target.stage(join(base, place), 'L');
+        expect(staging.directory).toBe(join(base, directory));
+        mkdirSync(join(staging.directory, 'sub'), { mode: 0o500 });
+        writeFileSync(Buffer.from(join(staging.directory, '\xff'), 'latin1'), 'x');
+        await staging[Symbol.asyncDispose]();
+        expect(existsSync(staging.directory)).toBe(false);
+      }
+    });
+
+    test('that an interrupted restore left is removed, unless a rename had begun', async () => {
+      tree('live', 'x');
+      tree('.live.holdfast-staging-K/live', 'half restored');
+      tree('.live.holdfast-promoting-J/live', 'stood there');
+      mkdirSync(join(base, '.live.holdfast-promoting-I/files'), { recursive: true });
+      tree('.other.holdfast-staging-K', 'of another place');
+      await using running = await target.stage(join(base, 'live'), 'L');
+      expect(readdirSync(base).toSorted()).toEqual([
+        '.live.holdfast-promoting-J',
+        '.live.holdfast-staging-L',
+        '.other.holdfast-staging-K',
+        'live',
+      ]);
+      expect(JSON.stringify(log.lines)).toContain('.live.holdfast-promoting-J');
+
+      writeFileSync(join(running.directory, 'in use'), '');
+      await using second = await target.stage(join(base, 'live'), 'L');
+      expect(second.directory).toBe(`${running.directory}-2`);
+      expect(readdirSync(running.directory)).toEqual(['in use']);
+    });
   });
 
   describe.runIf(isRoot)('when the place is a mount point', () => {
@@ -575,26 +640,43 @@ describe('putting restored trees into place', () => {
 
     test('is staged within it, and its content is exchanged', async () => {
       const to = tree('mounted', 'old');
-      const staging = target.stagingDirectory(to, 'x');
-      expect(staging).toBe(join(to, '.mounted.holdfast-restore-x'));
-      mkdirSync(join(staging, 'mounted/sub'), { recursive: true });
-      writeFileSync(join(staging, 'mounted/sub/file'), 'restored');
-      chmodSync(join(staging, 'mounted'), 0o750);
-      utimesSync(join(staging, 'mounted'), 1e9, 1e9);
-      const done = await target.promote([{ from: join(staging, 'mounted'), to }], 'x');
-      expect(done).toEqual([{ to, kept: join(to, '.before-restore-x') }]);
-      expect([contentOf(join(to, 'sub')), contentOf(join(to, '.before-restore-x'))]).toEqual(['restored', 'old']);
-      expect(readdirSync(to).toSorted()).toEqual(['.before-restore-x', '.mounted.holdfast-restore-x', 'sub']);
-      expect(statSync(to)).toMatchObject({ mtimeMs: 1e12 });
-      expect(statSync(to).mode & 0o7777).toBe(0o750);
+      {
+        await using move = await staged('mounted', 'mounted/sub', 'restored');
+        expect(move.staging).toBe(join(to, '.mounted.holdfast-staging-x'));
+        chmodSync(join(move.staging, 'mounted'), 0o750);
+        utimesSync(join(move.staging, 'mounted'), 1e9, 1e9);
+        const { trees } = await target.promote([{ ...move, path: 'mounted' }], 'x');
+        expect(trees).toMatchObject([{ to, kept: join(to, '.before-restore-x') }]);
+        expect([contentOf(join(to, 'sub')), contentOf(join(to, '.before-restore-x'))]).toEqual(['restored', 'old']);
+        expect(statSync(to)).toMatchObject({ mtimeMs: 1e12 });
+        expect(statSync(to).mode & 0o7777).toBe(0o750);
+      }
+      expect(readdirSync(to).toSorted()).toEqual(['.before-restore-x', 'sub']);
+    });
+
+    test('is as it was when it is undone, and by hand', async () => {
+      const to = tree('mounted', 'old');
+      {
+        await using move = await staged('mounted', 'mounted', 'restored');
+        const before = await treeContent(to);
+        const { undo } = await target.promote([move], 'x');
+        undo();
+        const live = (lines: string[]) => lines.filter((line) => !line.startsWith('"') || line.startsWith('"file"'));
+        expect(live(await treeContent(to))).toEqual(live(before));
+      }
+      expect([readdirSync(to), statSync(to).mode & 0o7777]).toEqual([['file'], 0o755]);
+      const move = await staged('mounted', 'mounted', 'restored');
+      const { trees } = await target.promote([move], 'x');
+      await move[Symbol.asyncDispose]();
+      execFileSync('sh', ['-c', trees[0]!.undoCommand]);
+      expect([contentOf(to), contentOf(join(to, '.restored'))]).toEqual(['old', 'restored']);
     });
 
     test('cannot be filled from another file system, and is as it was', async () => {
       const to = tree('mounted', 'old');
-      await expect(target.promote([{ from: tree('staged', 'restored'), to }], 'x')).rejects.toThrow(
-        expect.objectContaining({ code: 'TARGET_FAILED' }),
-      );
-      expect([readdirSync(to), contentOf(to), contentOf(join(base, 'staged'))]).toEqual([['file'], 'old', 'restored']);
+      await using move = await staged('elsewhere', 'mounted', 'restored');
+      await expect(target.promote([{ ...move, to }], 'x')).rejects.toThrow(expect.objectContaining({ code: 'TARGET_FAILED' }));
+      expect([readdirSync(to), contentOf(to), contentOf(join(move.staging, 'mounted'))]).toEqual([['file'], 'old', 'restored']);
     });
   });
 });

@@ -15,15 +15,22 @@ const copyTarget = new RegExp(
  * @see https://www.postgresql.org/docs/current/extend-extensions.html#EXTEND-EXTENSIONS-CONFIG-TABLES
  */
 export function copyStatement(target: string, condition: string | null): string {
-  const parts = copyTarget.exec(target)?.groups;
-  if (parts === undefined) {
-    throw new HoldfastError('MANIFEST_INVALID', `Cannot read the rows of ${JSON.stringify(target)}: it is not a table with columns`, {
-      hint: 'Check the store with "holdfast verify"; use another snapshot if its manifest is damaged',
-    });
-  }
-  const { table = '', columns = '' } = parts;
+  const { table, columns } = partsOf(target);
   if (condition === null || condition === '') return `COPY ${asciiIdentifiers(target)} TO STDOUT`;
   return `COPY (SELECT ${asciiIdentifiers(columns)} FROM ONLY ${asciiIdentifiers(table)} ${condition}) TO STDOUT`;
+}
+
+/** The statement that counts the same rows, as `rows`. */
+export function countStatement(target: string, condition: string | null): string {
+  return `SELECT count(*)::float8 AS rows FROM ONLY ${asciiIdentifiers(partsOf(target).table)} ${condition ?? ''}`;
+}
+
+function partsOf(target: string): { readonly table: string; readonly columns: string } {
+  const parts = copyTarget.exec(target)?.groups;
+  if (parts !== undefined) return { table: parts['table'] ?? '', columns: parts['columns'] ?? '' };
+  throw new HoldfastError('MANIFEST_INVALID', `Cannot read the rows of ${JSON.stringify(target)}: it is not a table with columns`, {
+    hint: 'Check the store with "holdfast verify"; use another snapshot if its manifest is damaged',
+  });
 }
 
 /**
@@ -42,7 +49,13 @@ function escapeCharacters(name: string): string {
 
 export interface CopiedRows {
   readonly rows: number;
-  readonly sha256: string;
+  /** Null when the rows were only counted. */
+  readonly sha256: string | null;
+}
+
+export async function countRows(session: Session, statement: string): Promise<CopiedRows> {
+  const [row] = await session.query<{ rows: number }>(statement);
+  return { rows: row?.rows ?? 0, sha256: null };
 }
 
 /** Runs a COPY and tells how many rows it printed and the SHA-256 of their text. */

@@ -72,6 +72,6 @@ describe('loadGlobals()', () => {
     await target.preflight(spread.record, signal);
     await using database = await target.create(spread.record, signal);
     await database.load(pieces(spread.bytes), signal);
-    expect(await database.compare(spread.record, signal)).toEqual([]);
+    expect(await database.compare(spread.record, 'full', signal)).toEqual([]);
   });
 });

@@ -28,9 +28,11 @@ export class Lease {
     return new Lease(session, number);
   }
 
-  /** Marks a database as one that goes when this process goes. */
-  async mark(name: string): Promise<void> {
-    await this.#session.query(commentOn(name, `${mark} (lease ${this.#number}); removed when that has ended`));
+  /** Marks a database as one that goes when this process goes; returns the comment that says so. */
+  async mark(name: string): Promise<string> {
+    const comment = `${mark} (lease ${this.#number}); removed when that has ended`;
+    await this.#session.query(commentOn(name, comment));
+    return comment;
   }
 
   /** Drops every database whose lease nobody holds any more; returns their names. */

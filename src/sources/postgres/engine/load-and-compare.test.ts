@@ -43,7 +43,7 @@ async function roundTrip(name: string, options: string, sql: string): Promise<vo
   await cluster.query(name, sql);
   const dump = await dumpDatabase(cluster, name);
   await withLoaded(dump, async (database) => {
-    expect(await database.compare(dump.record, signal)).toEqual([]);
+    expect(await database.compare(dump.record, 'full', signal)).toEqual([]);
     const [properties] = await cluster.query('postgres', shape, [database.name]);
     expect(properties).toEqual((await cluster.query('postgres', shape, [name]))[0]);
   });
@@ -62,7 +62,7 @@ describe('a whole dump', () => {
   test('an application is loaded so that no table differs', async () => {
     await withLoaded(shop, async (database) => {
       expect(database.name).toMatch(/^elsewhere_restore_\d{8}_\d{6}$/);
-      expect(await database.compare(shop.record, signal)).toEqual([]);
+      expect(await database.compare(shop.record, 'full', signal)).toEqual([]);
       expect(await leftovers('elsewhere')).toEqual([database.name]);
     });
     expect(await leftovers('elsewhere')).toEqual([]);
@@ -112,7 +112,7 @@ describe('a whole dump', () => {
       await cluster.query('till', `CREATE TABLE t (price money); INSERT INTO t VALUES (1234.56)`);
       return dumpDatabase(cluster, 'till');
     })();
-    await withLoaded(dump, async (database) => expect(await database.compare(dump.record, signal)).toEqual([]));
+    await withLoaded(dump, async (database) => expect(await database.compare(dump.record, 'full', signal)).toEqual([]));
   });
 });
 
@@ -124,7 +124,7 @@ describe('compare()', () => {
         `DELETE FROM orders WHERE id = 5; UPDATE customers SET full_name = 'x' WHERE id = 3; INSERT INTO empty_table VALUES (1);
         DROP TABLE sessions; CREATE TABLE extra AS SELECT 1; CREATE TABLE also_extra (i int); ALTER TABLE attachments RENAME content TO other`,
       );
-      const found = await database.compare(shop.record, signal);
+      const found = await database.compare(shop.record, 'full', signal);
       expect(Object.fromEntries(found.map(({ table, message }) => [table, message]))).toEqual({
         'public.orders': '1 row missing: 9897 in the backup, 9896 found',
         'public.customers': 'same count (2000 rows), other content',
@@ -139,9 +139,29 @@ describe('compare()', () => {
   test('the record decides: another count or digest in it is a difference', async () => {
     await withLoaded(shop, async (database) => {
       const expectation = altered(shop.record, 'addresses', () => ({ sha256: '0'.repeat(64) }));
-      const [difference, ...others] = await database.compare(expectation, signal);
+      const [difference, ...others] = await database.compare(expectation, 'full', signal);
       expect(others).toEqual([]);
       expect(difference).toMatchObject({ table: 'public.addresses', expected: { rows: 2000 }, found: { rows: 2000 } });
+    });
+  });
+
+  test('by counting finds rows that are missing or too many, and only those', async () => {
+    await withLoaded(shop, async (database) => {
+      expect(await database.compare(shop.record, 'counts', signal)).toEqual([]);
+      await cluster.query(database.name, 'UPDATE orders SET total = total + 1 WHERE id = 1');
+      expect(await database.compare(shop.record, 'counts', signal)).toEqual([]);
+      await cluster.query(database.name, 'DELETE FROM orders WHERE id = 5');
+      expect(await database.compare(shop.record, 'counts', signal)).toContainEqual(
+        expect.objectContaining({
+          table: 'public.orders',
+          message: expect.stringContaining('1 row missing'),
+          found: { rows: expect.any(Number), sha256: null },
+        }),
+      );
+      await cluster.query(database.name, 'DROP TABLE orders CASCADE');
+      expect(await database.compare(shop.record, 'counts', signal)).toContainEqual(
+        expect.objectContaining({ table: 'public.orders', message: 'table is missing', found: null }),
+      );
     });
   });
 
@@ -150,7 +170,7 @@ describe('compare()', () => {
       const evil = altered(shop.record, 'addresses', () => ({
         copy: 'public.addresses TO STDOUT; DROP TABLE public.orders CASCADE; COPY public.addresses',
       }));
-      await expect(database.compare(evil, signal)).rejects.toMatchObject({ code: 'MANIFEST_INVALID' });
+      await expect(database.compare(evil, 'full', signal)).rejects.toMatchObject({ code: 'MANIFEST_INVALID' });
       expect(await cluster.query(database.name, 'SELECT FROM orders LIMIT 1')).toHaveLength(1);
     });
   });
@@ -187,7 +207,7 @@ async function whileComparing(given: AbortSignal, use: (comparing: Promise<unkno
   await withLoaded(shop, async (database) => {
     const holder = await cluster.connect(database.name);
     await holder.query('BEGIN; LOCK TABLE orders');
-    const comparing = database.compare(shop.record, given);
+    const comparing = database.compare(shop.record, 'full', given);
     await vi.waitFor(async () => expect(await readers(database.name)).not.toEqual([]), 10_000);
     await use(comparing, database.name);
     await holder.end();

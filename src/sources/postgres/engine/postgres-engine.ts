@@ -1,6 +1,7 @@
 import type { DumpDetails } from '../../../domain/manifest.ts';
 import type { OpenContext } from '../../../ports/descriptor.ts';
 import type { DumpEngine } from '../../../ports/dump-engine.ts';
+import { shellQuote } from '../../../platform/shell-quote.ts';
 import { CopyScanner } from '../copy-scanner.ts';
 
 /**
@@ -32,8 +33,4 @@ function restoreCommand({ scope, database }: DumpDetails, stream: string): strin
 function asDatabaseName(name: string): string {
   if (!name.includes('=') && !/^postgres(ql)?:\/\//.test(name)) return name;
   return `dbname='${name.replaceAll(/['\\]/g, '\\$&')}'`;
-}
-
-function shellQuote(word: string): string {
-  return /^[\w.,:+@%/-]+$/.test(word) && !word.startsWith('-') ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

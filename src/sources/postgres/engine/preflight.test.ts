@@ -135,9 +135,9 @@ describe('an extension with rows of its own and of the user', () => {
     await using target = await engine.target(new Secret(cluster.url('configured'), 'test'), signal);
     await using database = await target.create(configured.record, signal);
     await database.load(pieces(configured.bytes), signal);
-    expect(await database.compare(configured.record, signal)).toEqual([]);
+    expect(await database.compare(configured.record, 'full', signal)).toEqual([]);
     await cluster.query(database.name, `DELETE FROM rules WHERE id = 4`);
-    expect(await database.compare(configured.record, signal)).toMatchObject([
+    expect(await database.compare(configured.record, 'full', signal)).toMatchObject([
       { table: 'public.rules', message: '1 row missing: 2 in the backup, 1 found' },
     ]);
   });

@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApplication } from '../../../../test/fixtures/application-database.ts';
@@ -70,7 +71,7 @@ describe('promote()', () => {
     await using target = await openTarget('fresh');
     await using database = await target.create(owned.record, signal);
     await database.load(pieces(owned.bytes), signal);
-    expect(await database.promote(signal)).toEqual({ name: 'fresh', oldName: null });
+    expect(await database.promote(signal)).toMatchObject({ name: 'fresh', oldName: null });
     expect(await cluster.query('fresh', `SHOW search_path`)).toEqual([{ search_path: 'reporting, "$user", public' }]);
     expect(
       await cluster.query(
@@ -210,6 +211,54 @@ describe('promote()', () => {
     expect(await like('ended')).toContainEqual({ datname: 'ended', datallowconn: true });
     await (await openTarget('ended'))[Symbol.asyncDispose]();
     expect((await like('ended')).map(({ datname }) => datname)).toEqual(['ended']);
+  });
+});
+
+describe('undo()', () => {
+  const commentOf = async (name: string) =>
+    await cluster.query('postgres', `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = $1`, [name]);
+
+  test('gives the live name back to the database that had it, open, with its comment, and drops the restored one', async () => {
+    await cluster.createDatabase('undone');
+    await cluster.query('undone', `CREATE TABLE only_here (i int); COMMENT ON DATABASE undone IS 'ours'`);
+    await loaded('undone', async (database) => {
+      const { undo } = await database.promote(signal);
+      expect(await cluster.query('undone', `SELECT count(*)::int AS n FROM orders`)).toEqual([{ n: 9897 }]);
+      await undo();
+      expect(await like('undone')).toEqual([
+        { datname: 'undone', datallowconn: true },
+        { datname: database.name, datallowconn: false },
+      ]);
+      // Should this process die now, the next one finds it.
+      expect(await commentOf(database.name)).toMatchObject([{ comment: expect.stringContaining('Being restored by Holdfast') }]);
+    });
+    expect(await like('undone')).toEqual([{ datname: 'undone', datallowconn: true }]);
+    expect(await cluster.query('undone', 'SELECT FROM only_here')).toEqual([]);
+    expect(await commentOf('undone')).toEqual([{ comment: 'ours' }]);
+  });
+
+  test('frees a name that no database had', async () => {
+    await loaded('nobody', async (database) => await (await database.promote(signal)).undo());
+    expect(await like('nobody')).toEqual([]);
+  });
+
+  test('can be done by hand with the command that is told', async () => {
+    await cluster.createDatabase('byhand');
+    await cluster.query('byhand', 'CREATE TABLE only_here (i int)');
+    const { undoCommand } = await loaded('byhand', (database) => database.promote(signal));
+    await promisify(execFile)('sh', ['-c', undoCommand]);
+    expect(await cluster.query('byhand', 'SELECT FROM only_here')).toEqual([]);
+  });
+
+  test('of tables takes their schema away', async () => {
+    await cluster.createDatabase('tables');
+    await loaded('tables', async (database) => {
+      const { schema, undo } = await database.transplant([{ schema: 'public', name: 'attachments' }], signal);
+      const exists = () => cluster.query('tables', 'SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
+      expect(await exists()).toHaveLength(1);
+      await undo();
+      expect(await exists()).toEqual([]);
+    });
   });
 });
 

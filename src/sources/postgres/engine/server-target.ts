@@ -55,8 +55,8 @@ export class ServerTarget implements DumpTarget {
     const known = !this.#unknownLocales.has(dump.dump.database);
     const properties = known ? dump.dump.properties : withoutLocale(dump.dump.properties);
     const name = await this.#createDatabase(dump.dump, properties);
-    await lease.mark(name);
-    const database = new SideDatabase({ name, server, dump, psql, search });
+    const mark = await lease.mark(name);
+    const database = new SideDatabase({ name, server, dump, mark, psql, search });
     this.#made.push(database);
     return database;
   }

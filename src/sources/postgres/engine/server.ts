@@ -1,5 +1,6 @@
 import { HoldfastError, isHoldfastError } from '../../../domain/errors.ts';
 import type { DumpDetails } from '../../../domain/manifest.ts';
+import { shellQuote } from '../../../platform/shell-quote.ts';
 import type { OpenContext } from '../../../ports/descriptor.ts';
 import { clientEnvironment } from '../client-environment.ts';
 import { connect, type Session } from '../connection.ts';
@@ -65,6 +66,14 @@ async function connectBeyond(address: ServerAddress, database: string, signal: A
   } finally {
     signal.removeEventListener('abort', abort);
   }
+}
+
+/** For people, who will be asked for the password. */
+export function psqlCommand({ host, port, user }: ServerAddress, database: string, statements: readonly string[]): string {
+  const where = ['-h', host, '-p', String(port), '-U', user, '-d', database].map((word) =>
+    word.startsWith('-') ? word : shellQuote(word),
+  );
+  return ['psql -v ON_ERROR_STOP=1', ...where, ...statements.map((statement) => `-c ${shellQuote(statement)}`)].join(' ');
 }
 
 /** A session in a database of the server, ended by the signal. */

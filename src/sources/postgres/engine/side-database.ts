@@ -1,11 +1,12 @@
-import { HoldfastError, throwIfAborted } from '../../../domain/errors.ts';
+import { HoldfastError, isHoldfastError, throwIfAborted } from '../../../domain/errors.ts';
 import type { DumpRecord } from '../../../domain/manifest.ts';
-import type { LoadingDatabase, TableDifference, TableName } from '../../../ports/dump-engine.ts';
+import type { CompareDepth, LoadingDatabase, PromotedDatabase, TableDifference, TableName, Undoable } from '../../../ports/dump-engine.ts';
 import type { ClientInstallation, ClientSearch } from '../clients.ts';
 import { compareTables } from './compare.ts';
 import {
   applyAttributes,
   applyRecordedAttributes,
+  commentOn,
   type DatabaseAttributes,
   databaseExists,
   dropDatabase,
@@ -13,8 +14,10 @@ import {
 } from './database-attributes.ts';
 import { nameWithSuffix, timeLabel } from './database-names.ts';
 import { loadDump } from './load.ts';
-import { connectMaintenance, connectTo, loadingEnvironment, type RestoreServer } from './server.ts';
-import { renameDatabase, swapDatabases } from './swap.ts';
+import type { Session } from '../connection.ts';
+import { quoteIdentifier } from '../server-error.ts';
+import { connectMaintenance, connectTo, loadingEnvironment, psqlCommand, type RestoreServer } from './server.ts';
+import { renameDatabase, swapBack, swapBackStatements, swapDatabases, type Swap } from './swap.ts';
 import { findPgDump, programPath } from './tools.ts';
 import { transplantTables } from './transplant.ts';
 
@@ -22,6 +25,8 @@ export interface SideDatabaseParts {
   readonly name: string;
   readonly server: RestoreServer;
   readonly dump: DumpRecord;
+  /** The comment that says whose it is. */
+  readonly mark: string;
   readonly psql: ClientInstallation;
   readonly search: ClientSearch;
 }
@@ -50,31 +55,38 @@ export class SideDatabase implements LoadingDatabase {
       { psql: programPath(psql, 'psql'), environment, serverMajor: server.maintenance.serverMajor, dump, location, signal },
       bytes,
     );
-    // Without statistics the first queries of the application would be slow; a drill has no application.
-    if (server.purpose === 'restore') await this.#analyze(signal);
     this.#state = 'loaded';
   }
 
-  async compare(dump: DumpRecord, signal: AbortSignal): Promise<readonly TableDifference[]> {
+  async compare(dump: DumpRecord, depth: CompareDepth, signal: AbortSignal): Promise<readonly TableDifference[]> {
     this.#expect('loaded', 'compare');
     const { server } = this.#parts;
-    const connect = () => connectTo(server, this.name, signal);
-    return compareTables({ dump: dump.dump, connections: compareConnections, connect });
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const connect = () => connectTo(server, this.name, either);
+    const compared = compareTables({ dump: dump.dump, depth, connections: compareConnections, connect });
+    // Without statistics the first queries of the application would be slow; a drill has no application.
+    const analyzed = server.purpose === 'restore' ? this.#analyze(either) : Promise.resolve();
+    try {
+      await Promise.all([compared, analyzed]);
+      return await compared;
+    } catch (error) {
+      stop.abort();
+      await Promise.allSettled([compared, analyzed]);
+      throw error;
+    }
   }
 
-  async promote(signal: AbortSignal): Promise<{ readonly name: string; readonly oldName: string | null }> {
+  async promote(signal: AbortSignal): Promise<PromotedDatabase> {
     this.#expect('loaded', 'put in the live place');
     const { server } = this.#parts;
     const live = server.address.database;
     throwIfAborted(signal);
     const attributes = await readAttributes(server.maintenance, live);
-    if (attributes === null) await this.#takeFreeName(live);
-    const oldName = attributes === null ? null : await this.#takePlaceOf(live, attributes, signal);
-    this.#state = 'promoted';
-    return { name: live, oldName };
+    return attributes === null ? await this.#takeFreeName(live) : await this.#takePlaceOf(live, attributes, signal);
   }
 
-  async transplant(tables: readonly TableName[], signal: AbortSignal): Promise<{ readonly schema: string }> {
+  async transplant(tables: readonly TableName[], signal: AbortSignal): Promise<{ readonly schema: string } & Undoable> {
     this.#expect('loaded', 'take tables out');
     const { server, psql, search } = this.#parts;
     const to = server.address.database;
@@ -94,7 +106,15 @@ export class SideDatabase implements LoadingDatabase {
       tables,
       signal,
     });
-    return { schema };
+    const drop = `DROP SCHEMA ${quoteIdentifier(schema)} CASCADE`;
+    return {
+      schema,
+      undo: async () => {
+        await using session = await connectTo(server, to, new AbortController().signal);
+        await session.query(drop);
+      },
+      undoCommand: psqlCommand(server.address, to, [drop]),
+    };
   }
 
   /** Never throws: what cannot be dropped now is dropped by the next run, since its lease ends with this one. */
@@ -114,26 +134,59 @@ export class SideDatabase implements LoadingDatabase {
   }
 
   /** The database has the name to itself: nothing stands in the way, and nothing is kept. */
-  async #takeFreeName(live: string): Promise<void> {
-    const { maintenance, context } = this.#parts.server;
+  async #takeFreeName(live: string): Promise<PromotedDatabase> {
+    const { maintenance, context, address } = this.#parts.server;
     await applyRecordedAttributes(maintenance, { database: this.name, dump: this.#parts.dump.dump, log: context.log });
     await renameDatabase(maintenance, this.name, live);
+    const statement = `ALTER DATABASE ${quoteIdentifier(live)} RENAME TO ${quoteIdentifier(this.name)}`;
+    return this.#promoted({
+      name: live,
+      oldName: null,
+      undo: () => this.#giveBack((session) => renameDatabase(session, live, this.name)),
+      undoCommand: psqlCommand(address, maintenance.database, [statement]),
+    });
   }
 
-  async #takePlaceOf(live: string, attributes: DatabaseAttributes, signal: AbortSignal): Promise<string> {
+  async #takePlaceOf(live: string, attributes: DatabaseAttributes, signal: AbortSignal): Promise<PromotedDatabase> {
     const { server } = this.#parts;
     const { maintenance, context } = server;
     await applyAttributes(maintenance, this.name, attributes);
     const old = nameWithSuffix(live, `_old_${timeLabel(context.clock.now())}`);
     throwIfAborted(signal);
-    await swapDatabases(maintenance, {
+    const swap: Swap = {
       live,
       restored: this.name,
       old,
       comment: attributes.comment,
       reconnect: () => connectMaintenance(server.address, new AbortController().signal),
+    };
+    await swapDatabases(maintenance, swap).catch((error: unknown) => {
+      // It may be the live one by now.
+      if (isHoldfastError(error, 'RESTORE_HALF_DONE')) this.#state = 'promoted';
+      throw error;
     });
-    return old;
+    return this.#promoted({
+      name: live,
+      oldName: old,
+      undo: () => this.#giveBack((session) => swapBack(session, swap)),
+      undoCommand: psqlCommand(server.address, maintenance.database, swapBackStatements(swap)),
+    });
+  }
+
+  #promoted(promoted: PromotedDatabase): PromotedDatabase {
+    this.#state = 'promoted';
+    return promoted;
+  }
+
+  /**
+   * Afterwards this is a loaded database again: to be dropped, by the next run at the latest. On a connection of its own, since
+   * what makes it needed may have ended the other one.
+   */
+  async #giveBack(change: (session: Session) => Promise<void>): Promise<void> {
+    await using session = await connectMaintenance(this.#parts.server.address, new AbortController().signal);
+    await change(session);
+    this.#state = 'loaded';
+    await session.query(commentOn(this.name, this.#parts.mark));
   }
 
   #expect(state: 'empty' | 'loaded', action: string): void {

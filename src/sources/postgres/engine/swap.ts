@@ -29,7 +29,7 @@ export async function swapDatabases(session: Session, swap: Swap): Promise<void>
   try {
     await session.query(swapStatement(swap));
   } catch (error) {
-    if (isHoldfastError(error, 'SERVER_UNREACHABLE') && (await wasSwapped(swap))) return;
+    if (isHoldfastError(error, 'SERVER_UNREACHABLE') && (await wasSwapped(swap, error))) return;
     throw new HoldfastError('TARGET_FAILED', `Cannot put the restored database in the place of "${swap.live}": ${reasonOf(error)}`, {
       hint: `Stop the application, then run the restore again; "${swap.live}" is as it was`,
       cause: error,
@@ -41,11 +41,47 @@ export async function swapDatabases(session: Session, swap: Swap): Promise<void>
  * For a session that was lost, with or without the server: tells whether the swap was made, and opens the live database
  * again when not, which the statement could not do any more.
  */
-async function wasSwapped(swap: Swap): Promise<boolean> {
-  await using session = await swap.reconnect();
-  if (await databaseExists(session, swap.old)) return true;
-  await session.query(`ALTER DATABASE ${quoteIdentifier(swap.live)} ALLOW_CONNECTIONS true`);
-  return false;
+async function wasSwapped(swap: Swap, lost: HoldfastError): Promise<boolean> {
+  try {
+    await using session = await swap.reconnect();
+    if (await databaseExists(session, swap.old)) return true;
+    await allowConnections(session, swap.live);
+    return false;
+  } catch (error) {
+    throw unknownEnd(swap, error, lost);
+  }
+}
+
+function unknownEnd({ live, old, restored }: Swap, cause: unknown, lost: HoldfastError): HoldfastError {
+  return new HoldfastError(
+    'RESTORE_HALF_DONE',
+    `Cannot tell which database is "${live}" now, since the server was lost in the middle of the swap: ${reasonOf(cause)}`,
+    {
+      hint: `When the server is back, list its databases (psql -l): with "${old}" among them the restored one is in place; otherwise run "ALTER DATABASE ${quoteIdentifier(live)} ALLOW_CONNECTIONS true"`,
+      cause: lost,
+      details: { live, old, restored },
+    },
+  );
+}
+
+async function allowConnections(session: Session, name: string): Promise<void> {
+  await session.query(`ALTER DATABASE ${quoteIdentifier(name)} ALLOW_CONNECTIONS true`);
+}
+
+/** Gives the live name back to the database that had it, and the restored one its own. */
+export async function swapBack(session: Session, swap: Swap): Promise<void> {
+  await swapDatabases(session, { ...swap, restored: swap.old, old: swap.restored });
+  await allowConnections(session, swap.live);
+}
+
+/** What `swapBack` does, by hand. */
+export function swapBackStatements({ live, restored, old }: Pick<Swap, 'live' | 'restored' | 'old'>): string[] {
+  const [name, side, kept] = [live, restored, old].map(quoteIdentifier);
+  return [
+    `ALTER DATABASE ${name} RENAME TO ${side}`,
+    `ALTER DATABASE ${kept} RENAME TO ${name}`,
+    `ALTER DATABASE ${name} ALLOW_CONNECTIONS true`,
+  ];
 }
 
 /** What the server said, without the words that the connection put around it. */

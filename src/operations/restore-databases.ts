@@ -1,0 +1,88 @@
+import type { LoadingDatabase } from '../ports/dump-engine.ts';
+import { dumpBytes } from './read-archive.ts';
+import { databaseOf, type DatabaseMove } from './restore-moves.ts';
+import type { Prepared } from './restore-promotion.ts';
+import { restoredDiffers, type RestoredDatabase, type Restoring } from './restore-request.ts';
+
+type RestoredPart = { readonly databases: readonly RestoredDatabase[] };
+
+type Proven = Pick<RestoredDatabase, 'tables' | 'rows' | 'compared' | 'location'>;
+
+/** Makes the roles and tablespaces that are missing; what exists stays as it is. */
+export async function restoreGlobals({ context, reading, remarks, request }: Restoring, { unit, url }: DatabaseMove): Promise<void> {
+  const engine = await context.openDumpEngine(unit.dump.engine);
+  await using target = await engine.target(url, request.signal);
+  context.progress.step(`restoring ${unit.name}`, null, () => 0);
+  remarks.push(...(await target.loadGlobals(dumpBytes(reading, unit), request.signal)));
+}
+
+/** Loads a database beside the live one and compares it. It lasts as long as `resources`, unless it is promoted by then. */
+export async function prepareDatabase(
+  restoring: Restoring,
+  move: DatabaseMove,
+  resources: AsyncDisposableStack,
+): Promise<Prepared<RestoredPart>> {
+  const { signal } = restoring.request;
+  const { unit } = move;
+  const engine = await restoring.context.openDumpEngine(unit.dump.engine);
+  const target = resources.use(await engine.target(move.url, signal));
+  restoring.remarks.push(...(await target.preflight(unit, signal)));
+  const database = resources.use(await target.create(unit, signal));
+  await load(restoring, move, database);
+  await requireEqual(restoring, move, database);
+  const proven = { ...countsOf(move), location: target.location, compared: restoring.request.compare };
+  const { tables } = move;
+  return tables === null ? preparedDatabase(move, proven, database) : preparedTables({ ...move, tables }, proven, database);
+}
+
+async function load({ context, reading, request }: Restoring, { unit }: DatabaseMove, database: LoadingDatabase): Promise<void> {
+  const progress = { doneBytes: 0 };
+  const stored = reading.manifest.parts.find((part) => part.name === unit.part)?.sizeBytes ?? null;
+  context.progress.step(`restoring ${unit.name}`, stored, () => progress.doneBytes);
+  const bytes = dumpBytes(reading, unit, (sizeBytes) => void (progress.doneBytes += sizeBytes));
+  await database.load(bytes, request.signal);
+}
+
+async function requireEqual({ context, request }: Restoring, { unit }: DatabaseMove, database: LoadingDatabase): Promise<void> {
+  context.progress.step(`comparing ${unit.name}`, null, () => 0);
+  const differences = await database.compare(unit, request.compare, request.signal);
+  if (differences.length === 0) return;
+  throw restoredDiffers(
+    unit,
+    differences.map(({ table, message }) => `${table}: ${message}`),
+  );
+}
+
+function preparedDatabase(move: DatabaseMove, proven: Proven, database: LoadingDatabase): Prepared<RestoredPart> {
+  const { location } = proven;
+  return {
+    what: `database "${databaseOf(move.url) || move.unit.name}" on ${location}`,
+    async promote(signal) {
+      const { name, oldName, undo, undoCommand } = await database.promote(signal);
+      const kept = oldName === null ? null : `"${oldName}"`;
+      const restored = { ...proven, database: name, oldName, schema: null };
+      return { result: { databases: [restored] }, kept, undo, undoCommands: [undoCommand] };
+    },
+  };
+}
+
+function preparedTables(
+  move: DatabaseMove & { readonly tables: NonNullable<DatabaseMove['tables']> },
+  proven: Proven,
+  loaded: LoadingDatabase,
+): Prepared<RestoredPart> {
+  const { location } = proven;
+  const database = databaseOf(move.url) || move.unit.name;
+  return {
+    what: `tables of database "${database}" on ${location}`,
+    async promote(signal) {
+      const { schema, undo, undoCommand } = await loaded.transplant(move.tables, signal);
+      const restored = { ...proven, database, oldName: null, schema };
+      return { result: { databases: [restored] }, kept: null, undo, undoCommands: [undoCommand] };
+    },
+  };
+}
+
+function countsOf({ unit }: DatabaseMove): Pick<RestoredDatabase, 'tables' | 'rows'> {
+  return { tables: unit.dump.tables.length, rows: unit.dump.tables.reduce((sum, table) => sum + table.rows, 0) };
+}
