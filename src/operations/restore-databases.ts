@@ -1,12 +1,10 @@
-import type { LoadingDatabase } from '../ports/dump-engine.ts';
+import type { LoadingDatabase, TableName } from '../ports/dump-engine.ts';
 import { dumpBytes } from './read-archive.ts';
 import { databaseOf, type DatabaseMove } from './restore-moves.ts';
 import type { Prepared } from './restore-promotion.ts';
 import { restoredDiffers, type RestoredDatabase, type Restoring } from './restore-request.ts';
 
 type RestoredPart = { readonly databases: readonly RestoredDatabase[] };
-
-type Proven = Pick<RestoredDatabase, 'tables' | 'rows' | 'compared' | 'location'>;
 
 /** Makes the roles and tablespaces that are missing; what exists stays as it is. */
 export async function restoreGlobals({ context, reading, remarks, request }: Restoring, { unit, url }: DatabaseMove): Promise<void> {
@@ -31,8 +29,15 @@ export async function prepareDatabase(
   await load(restoring, move, database);
   await requireEqual(restoring, move, database);
   const proven = { ...countsOf(move), location: target.location, compared: restoring.request.compare };
-  const { tables } = move;
-  return tables === null ? preparedDatabase(move, proven, database) : preparedTables({ ...move, tables }, proven, database);
+  const loaded: Loaded = { restoring, move, database, proven };
+  return move.tables === null ? preparedDatabase(loaded) : preparedTables(loaded, move.tables);
+}
+
+interface Loaded {
+  readonly restoring: Restoring;
+  readonly move: DatabaseMove;
+  readonly database: LoadingDatabase;
+  readonly proven: Pick<RestoredDatabase, 'tables' | 'rows' | 'compared' | 'location'>;
 }
 
 async function load({ context, reading, request }: Restoring, { unit }: DatabaseMove, database: LoadingDatabase): Promise<void> {
@@ -53,30 +58,25 @@ async function requireEqual({ context, request }: Restoring, { unit }: DatabaseM
   );
 }
 
-function preparedDatabase(move: DatabaseMove, proven: Proven, database: LoadingDatabase): Prepared<RestoredPart> {
-  const { location } = proven;
+function preparedDatabase({ restoring, move, database, proven }: Loaded): Prepared<RestoredPart> {
   return {
-    what: `database "${databaseOf(move.url) || move.unit.name}" on ${location}`,
+    what: `database "${databaseOf(move.url) || move.unit.name}" on ${proven.location}`,
     async promote(signal) {
-      const { name, oldName, undo, undoCommand } = await database.promote(signal);
-      const kept = oldName === null ? null : `"${oldName}"`;
+      const { name, oldName, remarks, undo, undoCommand } = await database.promote(signal);
+      restoring.remarks.push(...remarks);
       const restored = { ...proven, database: name, oldName, schema: null };
-      return { result: { databases: [restored] }, kept, undo, undoCommands: [undoCommand] };
+      return { result: { databases: [restored] }, kept: oldName === null ? null : `"${oldName}"`, undo, undoCommands: [undoCommand] };
     },
   };
 }
 
-function preparedTables(
-  move: DatabaseMove & { readonly tables: NonNullable<DatabaseMove['tables']> },
-  proven: Proven,
-  loaded: LoadingDatabase,
-): Prepared<RestoredPart> {
-  const { location } = proven;
+function preparedTables(loaded: Loaded, tables: readonly TableName[]): Prepared<RestoredPart> {
+  const { move, proven } = loaded;
   const database = databaseOf(move.url) || move.unit.name;
   return {
-    what: `tables of database "${database}" on ${location}`,
+    what: `tables of database "${database}" on ${proven.location}`,
     async promote(signal) {
-      const { schema, undo, undoCommand } = await loaded.transplant(move.tables, signal);
+      const { schema, undo, undoCommand } = await loaded.database.transplant(tables, signal);
       const restored = { ...proven, database, oldName: null, schema };
       return { result: { databases: [restored] }, kept: null, undo, undoCommands: [undoCommand] };
     },

@@ -68,6 +68,8 @@ export interface PromotedDatabase extends Undoable {
   readonly name: string;
   /** Where the replaced database is now; null when there was none. */
   readonly oldName: string | null;
+  /** What the restored database lacks beside its content: a role that is not there cannot be granted anything. */
+  readonly remarks: readonly string[];
 }
 
 /** Something that was put into the live place, as long as its target is not disposed of. */

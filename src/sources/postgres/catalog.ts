@@ -88,7 +88,11 @@ function grantStatement(relations: readonly CatalogRelation[], user: string): st
   return `${grants.join(' ')} or, for everything: ${grantAll(user)}`;
 }
 
-/** How the database must be created so that the dump fits, by version of the server. */
+/**
+ * How the database must be created so that the dump fits, by version of the server, and what pg_dump leaves out of a dump
+ * without `--create`: owner, comment, limit, grants, and settings for all and for single roles.
+ * @see https://www.postgresql.org/docs/current/app-pgdump.html (-C)
+ */
 export async function readProperties(session: Session): Promise<DumpDetails['properties']> {
   const since = (major: number, expression: string) => (session.serverMajor >= major ? expression : 'NULL');
   const locale = session.serverMajor >= 17 ? 'd.datlocale' : since(15, 'd.daticulocale');
@@ -98,6 +102,14 @@ export async function readProperties(session: Session): Promise<DumpDetails['pro
       ${session.serverMajor >= 15 ? provider : "'libc'"} AS "localeProvider", ${locale} AS locale, ${since(16, 'd.daticurules')} AS "icuRules",
       ${since(15, 'd.datcollversion')} AS "collationVersion", pg_catalog.pg_get_userbyid(d.datdba) AS owner,
       pg_catalog.current_setting('lc_monetary') AS "lcMonetary",
+      pg_catalog.shobj_description(d.oid, 'pg_database') AS comment, d.datconnlimit::text AS "connectionLimit",
+      CASE WHEN d.datacl IS NOT NULL THEN (
+        SELECT COALESCE(pg_catalog.json_agg(pg_catalog.json_build_object(
+          'grantee', CASE g.grantee WHEN 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(g.grantee) END,
+          'privilege', g.privilege_type, 'grantable', g.is_grantable))::text, '[]')
+        FROM pg_catalog.aclexplode(d.datacl) g) END AS grants,
+      (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('role', pg_catalog.pg_get_userbyid(s.setrole), 'settings', s.setconfig))::text
+        FROM pg_catalog.pg_db_role_setting s WHERE s.setdatabase = d.oid AND s.setrole <> 0) AS "roleSettings",
       (SELECT pg_catalog.to_json(s.setconfig)::text FROM pg_catalog.pg_db_role_setting s WHERE s.setdatabase = d.oid AND s.setrole = 0) AS settings
     FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()`);
   return row ?? {};

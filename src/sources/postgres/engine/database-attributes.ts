@@ -1,6 +1,6 @@
-import { isHoldfastError } from '../../../domain/errors.ts';
+import { z } from 'zod';
+import { HoldfastError, isHoldfastError } from '../../../domain/errors.ts';
 import type { DumpDetails } from '../../../domain/manifest.ts';
-import type { Log } from '../../../ports/log.ts';
 import type { Session } from '../connection.ts';
 import { quoteIdentifier } from '../server-error.ts';
 import { quoteLiteral, setClause } from './quoting.ts';
@@ -55,42 +55,74 @@ export async function applyAttributes(session: Session, database: string, attrib
 }
 
 /**
- * Gives a database the owner and settings that its dump remembers, for a server that has no such database yet. Another
- * server need not have them all: what it refuses is told and left out.
+ * Gives a database what its dump remembers of the one that was backed up, for a server that has no such database; but for the
+ * comment. Another server need not have all the roles: what it refuses is left out and told in the remarks.
  */
-export async function applyRecordedAttributes(session: Session, { database, dump, log }: RecordedAttributes): Promise<void> {
-  const name = quoteIdentifier(database);
-  const { owner, settings } = dump.properties;
-  const statements = settingsOf(settings).map((setting) => `ALTER DATABASE ${name} ${setClause(setting)}`);
-  if (typeof owner === 'string') statements.push(`ALTER DATABASE ${name} OWNER TO ${quoteIdentifier(owner)}`);
-  for (const statement of statements) {
+export async function applyRecordedAttributes(
+  session: Session,
+  database: string,
+  attributes: RecordedAttributes,
+): Promise<readonly string[]> {
+  const remarks: string[] = [];
+  for (const statement of statementsFor(quoteIdentifier(database), attributes)) {
     await session.query(statement).catch((error: unknown) => {
       if (!isHoldfastError(error) || error.details['sqlState'] === undefined) throw error;
-      log.warn(`The restored database goes without an attribute: ${error.message}`, { statement });
+      const reason = error.cause instanceof Error ? error.cause.message : error.message;
+      remarks.push(`The restored database goes without an attribute of the one that was backed up: ${reason} (${statement})`);
+    });
+  }
+  return remarks;
+}
+
+/** Null, and no settings, for what is not known: manifests of earlier versions have only the owner and the settings for all. */
+type RecordedAttributes = Omit<DatabaseAttributes, 'owner' | 'connectionLimit' | 'tablespace'> & {
+  readonly owner: string | null;
+  readonly connectionLimit: number | null;
+};
+
+/** Throws `MANIFEST_INVALID`. */
+export function recordedAttributes({ database, properties }: DumpDetails): RecordedAttributes {
+  const read = <T>(name: string, schema: z.ZodType<T>): T | null => {
+    const json = properties[name];
+    return typeof json === 'string' ? parsed(schema, json, `${name} of database "${database}"`) : null;
+  };
+  const forRoles = read('roleSettings', z.array(z.object({ role: z.string(), settings: z.array(z.string()) }))) ?? [];
+  return {
+    owner: properties['owner'] ?? null,
+    comment: properties['comment'] ?? null,
+    connectionLimit: read('connectionLimit', z.int()),
+    settings: [
+      ...(read('settings', z.array(z.string())) ?? []).map((setting) => ({ role: null, setting })),
+      ...forRoles.flatMap(({ role, settings }) => settings.map((setting) => ({ role, setting }))),
+    ],
+    grants: read('grants', z.array(z.object({ grantee: z.string().nullable(), privilege: z.enum(privileges), grantable: z.boolean() }))),
+  };
+}
+
+/** What can be granted on a database; it goes into a statement as it is. */
+const privileges = ['CREATE', 'CONNECT', 'TEMPORARY'] as const;
+
+function parsed<T>(schema: z.ZodType<T>, json: string, what: string): T {
+  try {
+    return schema.parse(JSON.parse(json));
+  } catch (error) {
+    throw new HoldfastError('MANIFEST_INVALID', `Cannot read the ${what} in the manifest`, {
+      hint: 'Check the store with "holdfast verify"; use another snapshot if its manifest is damaged',
+      cause: error,
     });
   }
 }
 
-interface RecordedAttributes {
-  readonly database: string;
-  readonly dump: DumpDetails;
-  readonly log: Log;
-}
-
-function settingsOf(json: string | null | undefined): string[] {
-  const settings: unknown = typeof json === 'string' ? JSON.parse(json) : [];
-  return Array.isArray(settings) ? settings.filter((setting) => typeof setting === 'string') : [];
-}
-
-function statementsFor(name: string, { owner, connectionLimit, settings, grants }: DatabaseAttributes): string[] {
+function statementsFor(name: string, { owner, connectionLimit, settings, grants }: RecordedAttributes): string[] {
   return [
-    `ALTER DATABASE ${name} OWNER TO ${quoteIdentifier(owner)}`,
-    `ALTER DATABASE ${name} CONNECTION LIMIT ${connectionLimit}`,
+    ...(owner === null ? [] : [`ALTER DATABASE ${name} OWNER TO ${quoteIdentifier(owner)}`]),
+    ...(connectionLimit === null ? [] : [`ALTER DATABASE ${name} CONNECTION LIMIT ${connectionLimit}`]),
     ...settings.map(({ role, setting }) => {
       const subject = role === null ? `DATABASE ${name}` : `ROLE ${quoteIdentifier(role)} IN DATABASE ${name}`;
       return `ALTER ${subject} ${setClause(setting)}`;
     }),
-    ...(grants === null ? [] : [`REVOKE ALL ON DATABASE ${name} FROM PUBLIC, ${quoteIdentifier(owner)}`]),
+    ...(grants === null ? [] : [`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`]),
+    ...(grants === null || owner === null ? [] : [`REVOKE ALL ON DATABASE ${name} FROM ${quoteIdentifier(owner)}`]),
     ...(grants ?? []).map(({ grantee, privilege, grantable }) => {
       const to = grantee === null ? 'PUBLIC' : quoteIdentifier(grantee);
       return `GRANT ${privilege} ON DATABASE ${name} TO ${to}${grantable ? ' WITH GRANT OPTION' : ''}`;

@@ -58,27 +58,78 @@ describe('promote()', () => {
     expect(await cluster.query(oldName ?? '', 'SELECT FROM only_here')).toEqual([]);
   });
 
-  test('gives a database that does not exist yet its name, with the owner and settings of the dump', async () => {
+  /** What a dump without `--create` leaves out. */
+  const attributesOf = async (name: string) =>
     await cluster.query(
       'postgres',
-      `CREATE ROLE keeper; ALTER DATABASE origin OWNER TO keeper; ALTER DATABASE origin SET search_path TO reporting, "$user", public`,
+      `SELECT pg_get_userbyid(datdba) AS owner, datconnlimit, shobj_description(d.oid, 'pg_database') AS comment,
+        (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(datacl) a) AS acl,
+        (SELECT array_agg(CASE setrole WHEN 0 THEN '' ELSE pg_get_userbyid(setrole) END || ' ' || array_to_string(setconfig, '; ') ORDER BY setrole)
+          FROM pg_db_role_setting WHERE setdatabase = d.oid) AS settings
+      FROM pg_database d WHERE datname = $1`,
+      [name],
     );
-    await using _restore = {
-      [Symbol.asyncDispose]: async () =>
-        void (await cluster.query('postgres', 'ALTER DATABASE origin RESET ALL; ALTER DATABASE origin OWNER TO postgres')),
-    };
-    const owned = await dumpDatabase(cluster, 'origin');
-    await using target = await openTarget('fresh');
-    await using database = await target.create(owned.record, signal);
-    await database.load(pieces(owned.bytes), signal);
-    expect(await database.promote(signal)).toMatchObject({ name: 'fresh', oldName: null });
-    expect(await cluster.query('fresh', `SHOW search_path`)).toEqual([{ search_path: 'reporting, "$user", public' }]);
-    expect(
+
+  describe('under a name that no database has', () => {
+    beforeAll(async () => {
+      await cluster.createDatabase('mine');
       await cluster.query(
         'postgres',
-        `SELECT pg_get_userbyid(datdba) AS owner, shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = 'fresh'`,
-      ),
-    ).toEqual([{ owner: 'keeper', comment: null }]);
+        `CREATE ROLE keeper; CREATE ROLE "the clerk"; CREATE ROLE leaver; ALTER DATABASE mine OWNER TO keeper;
+        ALTER DATABASE mine SET search_path TO reporting, "$user", public; ALTER ROLE "the clerk" IN DATABASE mine SET work_mem = '9MB';
+        ALTER ROLE leaver IN DATABASE mine SET work_mem = '8MB';
+        REVOKE ALL ON DATABASE mine FROM PUBLIC; GRANT CONNECT ON DATABASE mine TO "the clerk" WITH GRANT OPTION; GRANT TEMPORARY ON DATABASE mine TO leaver;
+        ALTER DATABASE mine CONNECTION LIMIT 5; COMMENT ON DATABASE mine IS 'it''s mine'`,
+      );
+    });
+
+    async function restoreMine(name: string, record: KeptDump): Promise<readonly string[]> {
+      await using target = await openTarget(name);
+      await using database = await target.create(record.record, signal);
+      await database.load(pieces(record.bytes), signal);
+      const { oldName, remarks } = await database.promote(signal);
+      expect(oldName).toBeNull();
+      return remarks;
+    }
+
+    test('has owner, settings, grants, limit and comment of the one that was backed up', async () => {
+      const mine = await dumpDatabase(cluster, 'mine');
+      expect(await restoreMine('fresh', mine)).toEqual([]);
+      expect(await attributesOf('fresh')).toEqual(await attributesOf('mine'));
+      expect(await attributesOf('fresh')).toMatchObject([{ owner: 'keeper', datconnlimit: 5, comment: "it's mine" }]);
+    });
+
+    test('goes without what is for a role that is not there, and says so', async () => {
+      const mine = await dumpDatabase(cluster, 'mine');
+      await cluster.query('postgres', 'DROP DATABASE IF EXISTS fresh');
+      await cluster.query(
+        'postgres',
+        `ALTER ROLE leaver IN DATABASE mine RESET ALL; REVOKE ALL ON DATABASE mine FROM leaver; DROP ROLE leaver`,
+      );
+      const remarks = await restoreMine('other', mine);
+      expect(remarks).toHaveLength(2);
+      for (const remark of remarks) expect(remark).toContain('role "leaver" does not exist');
+      expect(await attributesOf('other')).toEqual(await attributesOf('mine'));
+    });
+
+    test('has what an older manifest knows: the owner and the settings', async () => {
+      const mine = await dumpDatabase(cluster, 'mine');
+      const { owner = null, settings = null, encoding = null } = mine.record.dump.properties;
+      const record = { ...mine.record, dump: { ...mine.record.dump, properties: { owner, settings, encoding } } };
+      expect(await restoreMine('older', { ...mine, record })).toEqual([]);
+      expect(await attributesOf('older')).toMatchObject([{ owner: 'keeper', datconnlimit: -1, comment: null, acl: null }]);
+      expect(await cluster.query('older', `SHOW search_path`)).toEqual([{ search_path: 'reporting, "$user", public' }]);
+    });
+
+    test('is refused when the manifest grants what is no privilege', async () => {
+      const mine = await dumpDatabase(cluster, 'mine');
+      const grants = JSON.stringify([
+        { grantee: null, privilege: 'CONNECT ON DATABASE mine TO PUBLIC; DROP DATABASE mine; --', grantable: false },
+      ]);
+      const record = { ...mine.record, dump: { ...mine.record.dump, properties: { ...mine.record.dump.properties, grants } } };
+      await expect(restoreMine('evil', { ...mine, record })).rejects.toMatchObject({ code: 'MANIFEST_INVALID' });
+      expect(await like('mine')).toHaveLength(1);
+    });
   });
 
   test('keeps owner, settings, grants, limit and comment of the live database', async () => {

@@ -11,6 +11,7 @@ import {
   databaseExists,
   dropDatabase,
   readAttributes,
+  recordedAttributes,
 } from './database-attributes.ts';
 import { nameWithSuffix, timeLabel } from './database-names.ts';
 import { loadDump } from './load.ts';
@@ -135,14 +136,16 @@ export class SideDatabase implements LoadingDatabase {
 
   /** The database has the name to itself: nothing stands in the way, and nothing is kept. */
   async #takeFreeName(live: string): Promise<PromotedDatabase> {
-    const { maintenance, context, address } = this.#parts.server;
-    await applyRecordedAttributes(maintenance, { database: this.name, dump: this.#parts.dump.dump, log: context.log });
-    await renameDatabase(maintenance, this.name, live);
+    const { maintenance, address } = this.#parts.server;
+    const attributes = recordedAttributes(this.#parts.dump.dump);
+    const remarks = await applyRecordedAttributes(maintenance, this.name, attributes);
+    await renameDatabase(maintenance, { from: this.name, to: live, comment: attributes.comment });
     const statement = `ALTER DATABASE ${quoteIdentifier(live)} RENAME TO ${quoteIdentifier(this.name)}`;
     return this.#promoted({
       name: live,
       oldName: null,
-      undo: () => this.#giveBack((session) => renameDatabase(session, live, this.name)),
+      remarks,
+      undo: () => this.#giveBack((session) => renameDatabase(session, { from: live, to: this.name, comment: null })),
       undoCommand: psqlCommand(address, maintenance.database, [statement]),
     });
   }
@@ -168,6 +171,7 @@ export class SideDatabase implements LoadingDatabase {
     return this.#promoted({
       name: live,
       oldName: old,
+      remarks: [],
       undo: () => this.#giveBack((session) => swapBack(session, swap)),
       undoCommand: psqlCommand(server.address, maintenance.database, swapBackStatements(swap)),
     });

@@ -131,13 +131,16 @@ function dollarQuote(text: string): string {
   return tag + text + tag;
 }
 
-/** Gives a database a name that none has. */
-export async function renameDatabase(session: Session, from: string, to: string): Promise<void> {
+/** Gives a database a name that none has, and the comment. */
+export async function renameDatabase(
+  session: Session,
+  { from, to, comment }: { readonly from: string; readonly to: string; readonly comment: string | null },
+): Promise<void> {
   await session.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()', [from]);
   await session.query('BEGIN');
   try {
     await session.query(`ALTER DATABASE ${quoteIdentifier(from)} RENAME TO ${quoteIdentifier(to)}`);
-    await session.query(commentOn(to, null));
+    await session.query(commentOn(to, comment));
     await session.query('COMMIT');
   } catch (error) {
     await session.query('ROLLBACK');
