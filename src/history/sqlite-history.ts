@@ -1,17 +1,13 @@
-import { DatabaseSync } from 'node:sqlite';
-import { dirname } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { Kysely, sql } from 'kysely';
 import { HoldfastError } from '../domain/errors.ts';
-import { createPrivateFile, makePrivateDirectory } from '../platform/atomic-file.ts';
-import { isSystemError } from '../platform/system-error.ts';
+import { nodeSqliteDialect } from '../platform/node-sqlite-dialect.ts';
+import { createSqliteFile, openSqliteFile } from '../platform/sqlite-file.ts';
 import type { History } from '../ports/history.ts';
 import { damagedHistory, isSqliteError, newerHistory, translated } from './history-errors.ts';
 import { KyselyHistory } from './kysely-history.ts';
 import { knownVersion, migrate } from './migrations.ts';
-import { nodeSqliteDialect } from './node-sqlite-dialect.ts';
 import type { HistorySchema } from './schema.ts';
-
-const busyTimeoutMs = 5000;
 
 export async function openSqliteHistory(file: string, { check = false }: { readonly check?: boolean } = {}): Promise<History> {
   await createFile(file);
@@ -39,16 +35,10 @@ async function requireWhole(db: Kysely<HistorySchema>, history: History, file: s
   await history.deletions({});
 }
 
-/**
- * SQLite would make it readable for everyone. An existing file must not be opened here: closing it again would drop the
- * locks that other connections of this process hold (https://www.sqlite.org/howtocorrupt.html, section 2.2).
- */
 async function createFile(file: string): Promise<void> {
   try {
-    await makePrivateDirectory(dirname(file));
-    await (await createPrivateFile(file)).close();
+    await createSqliteFile(file);
   } catch (error) {
-    if (isSystemError(error, 'EEXIST')) return;
     throw new HoldfastError(
       'HISTORY_UNREADABLE',
       `Cannot make the history "${file}": ${error instanceof Error ? error.message : String(error)}`,
@@ -60,15 +50,10 @@ async function createFile(file: string): Promise<void> {
   }
 }
 
-/** Readers do not wait for writers (WAL), and what was committed stays through a power cut (FULL). */
 function openDatabase(file: string): DatabaseSync {
-  let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(file, { timeout: busyTimeoutMs });
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-    return database;
+    return openSqliteFile(file);
   } catch (error) {
-    database?.close();
     throw translated(error, file);
   }
 }

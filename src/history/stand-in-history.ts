@@ -1,11 +1,11 @@
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import type { HoldfastError } from '../domain/errors.ts';
+import { nodeSqliteDialect } from '../platform/node-sqlite-dialect.ts';
 import type { History } from '../ports/history.ts';
 import { translated } from './history-errors.ts';
 import { KyselyHistory } from './kysely-history.ts';
 import { migrate } from './migrations.ts';
-import { nodeSqliteDialect } from './node-sqlite-dialect.ts';
 import type { HistorySchema } from './schema.ts';
 
 export async function openStandInHistory(reason: HoldfastError): Promise<History> {
