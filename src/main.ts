@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { Configuration, ConfigureOptions, Doors, OpenWorld } from './cli/doors.ts';
 import type { Terminal } from './cli/terminal.ts';
@@ -199,6 +200,8 @@ async function openWorld({ context, terminal, check }: WorldOpening): Promise<Op
     host: hostname(),
     version,
     canSetOwners: uid === 0,
+    trigger: { kind: 'command', user: osUser(), dueAt: null },
+    newRunKey: randomUUID,
     openSource: ({ kind, config, name }: PlanSource, plan) =>
       sourceOf(kind).open(config, { ...context, name, ownDirectories: ownDirectories(plan.stores) }),
     ownDirectories,
@@ -210,6 +213,15 @@ async function openWorld({ context, terminal, check }: WorldOpening): Promise<Op
     liveDatabase: (plan, dump) => liveDatabase(plan, dump, { sourceOf, context }),
     [Symbol.asyncDispose]: () => history[Symbol.asyncDispose](),
   };
+}
+
+/** A user id that has no name stands for itself. */
+function osUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? '');
+  }
 }
 
 /** A directory that is not there yet has no other name. */

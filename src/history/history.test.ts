@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ import { historyClauses } from '../../test/contracts/history.ts';
 import { expectCode } from '../../test/contracts/object-store.ts';
 import { sampleManifest } from '../../test/fixtures/sample-manifest.ts';
 import { systemClock } from '../platform/system-clock.ts';
+import type { NewRun } from '../ports/history.ts';
 import { openHistory, setAsideHistory } from './history.ts';
 
 async function scratch() {
@@ -27,11 +29,14 @@ describeContract('the history in SQLite keeps the history contract', {
   },
 });
 
-const run = { verb: 'backup', plan: 'home', startedAt: new Date('2026-01-01T00:00:00Z') } as const;
+function run(): NewRun {
+  const trigger = { kind: 'command', user: 'ada', dueAt: null } as const;
+  return { key: randomUUID(), trigger, verb: 'backup', plan: 'home', startedAt: new Date('2026-01-01T00:00:00Z') };
+}
 
 async function recordOne(file: string): Promise<void> {
   await using history = await openHistory(file);
-  await history.startRun(run);
+  await history.startRun(run());
   await history.recordSnapshot({
     store: 'nas',
     manifest: sampleManifest('home-20260101-020000', { parts: {} }),
@@ -42,7 +47,7 @@ async function recordOne(file: string): Promise<void> {
 it('the file and its directory are for their owner alone', async () => {
   await using place = await scratch();
   await using history = await openHistory(place.file);
-  await history.startRun(run);
+  await history.startRun(run());
   expect((await stat(join(place.directory, 'data'))).mode & 0o777).toBe(0o700);
   for (const name of await readdir(join(place.directory, 'data')))
     expect((await stat(join(place.directory, 'data', name))).mode & 0o777).toBe(0o600);
@@ -118,7 +123,7 @@ it('a history that another process keeps busy is told as such, and is not damage
   other.exec('BEGIN IMMEDIATE');
   await using history = await openHistory(place.file);
   expect(await history.runs({})).toHaveLength(1);
-  await expect(history.startRun(run)).rejects.toMatchObject({
+  await expect(history.startRun(run())).rejects.toMatchObject({
     code: 'HISTORY_UNREADABLE',
     retry: { kind: 'later' },
     details: { damaged: false },
@@ -142,7 +147,11 @@ it('what a process that was killed had committed is there, and the next one writ
   const program = `
     const { openHistory } = await import(${JSON.stringify(new URL('./history.ts', import.meta.url).href)});
     const history = await openHistory(${JSON.stringify(place.file)});
-    for (;;) console.log(await history.startRun({ verb: 'backup', plan: 'home', startedAt: new Date(0) }));`;
+    const trigger = { kind: 'command', user: 'ada', dueAt: null };
+    for (;;) {
+      const key = crypto.randomUUID();
+      console.log(await history.startRun({ key, trigger, verb: 'backup', plan: 'home', startedAt: new Date(0) }));
+    }`;
   for (let round = 0; round < 5; round++) {
     const child = spawn(process.execPath, ['--input-type=module', '--disable-warning=ExperimentalWarning', '-e', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -157,7 +166,7 @@ it('what a process that was killed had committed is there, and the next one writ
     const known = new Set((await history.runs({ unended: true })).map(({ id }) => id));
     expect(told.length).toBeGreaterThan(0);
     expect(told.filter((id) => !known.has(id))).toEqual([]);
-    await history.startRun(run);
+    await history.startRun(run());
   }
 });
 
@@ -165,7 +174,7 @@ it('several openers may create it at the same moment', async () => {
   await using place = await scratch();
   const histories = await Promise.all(Array.from({ length: 5 }, () => openHistory(place.file)));
   for (const history of histories) {
-    await history.startRun(run);
+    await history.startRun(run());
     await history[Symbol.asyncDispose]();
   }
   await using history = await openHistory(place.file);

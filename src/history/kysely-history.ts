@@ -1,19 +1,36 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import type { Kysely } from 'kysely';
 import type { DatabaseTally } from '../domain/database-tally.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { settledVerification } from '../domain/snapshot.ts';
 import type { Snapshot, SnapshotSummary, Verification } from '../domain/snapshot.ts';
-import type { Deletion, History, NewRun, Run, RunEnd, RunFilter, SnapshotFilter, SnapshotKey } from '../ports/history.ts';
+import type {
+  Deletion,
+  FactsFilter,
+  History,
+  NewRun,
+  Run,
+  RunEnd,
+  RunFilter,
+  RunTotal,
+  SnapshotFacts,
+  SnapshotFilter,
+  SnapshotKey,
+} from '../ports/history.ts';
 import { damagedHistory } from './history-errors.ts';
-import { deletionOf, rowOfSnapshot, runOf, snapshotOf, summaryOf, verificationOf } from './rows.ts';
+import { deletionOf, factsOf, rowOfSnapshot, runOf, snapshotOf, summaryOf, verificationOf } from './rows.ts';
 import type { HistorySchema } from './schema.ts';
 
 const summaryColumns = ['store', 'id', 'plan', 'manifest_sha256', 'verification', 'summary'] as const;
+
+const elapsedMs = sql<number>`cast(round(sum(julianday(ended_at) - julianday(started_at)) * 86400000) as integer)`;
 
 /** The history in any database that Kysely has a dialect for; the schema is there already. */
 export class KyselyHistory implements History {
   readonly #db: Kysely<HistorySchema>;
   readonly #where: string;
+  readonly #opening = randomUUID();
 
   /** `where` names the database in errors: a path, or a URL without secrets. */
   constructor(db: Kysely<HistorySchema>, where: string) {
@@ -32,12 +49,13 @@ export class KyselyHistory implements History {
     }
   }
 
-  async startRun({ verb, plan, startedAt }: NewRun): Promise<string> {
-    const row = await this.#db
+  async startRun({ key, trigger, verb, plan, startedAt }: NewRun): Promise<string> {
+    await this.#db
       .insertInto('runs')
-      .values({ verb, plan, started_at: startedAt.toISOString() })
-      .returning('number')
-      .executeTakeFirstOrThrow();
+      .values({ key, trigger: JSON.stringify(trigger), verb, plan, started_at: startedAt.toISOString() })
+      .onConflict((conflict) => conflict.column('key').doNothing())
+      .execute();
+    const row = await this.#db.selectFrom('runs').select('number').where('key', '=', key).executeTakeFirstOrThrow();
     return String(row.number);
   }
 
@@ -61,8 +79,32 @@ export class KyselyHistory implements History {
     if (filter.plan !== undefined) query = query.where('plan', '=', filter.plan);
     if (filter.verb !== undefined) query = query.where('verb', '=', filter.verb);
     if (filter.unended !== undefined) query = query.where('ended_at', filter.unended ? 'is' : 'is not', null);
+    if (filter.outcome !== undefined) query = query.where('outcome', '=', filter.outcome);
+    if (filter.since !== undefined) query = query.where('started_at', '>=', filter.since.toISOString());
+    const { before } = filter;
+    if (before !== undefined) query = query.where('number', '<', (eb) => eb.selectFrom('runs').select('number').where('key', '=', before));
     if (filter.limit !== undefined) query = query.limit(filter.limit);
     return this.#read(await query.execute(), runOf);
+  }
+
+  async run(key: string): Promise<Run | undefined> {
+    const rows = await this.#db.selectFrom('runs').selectAll().where('key', '=', key).execute();
+    const [run] = await this.#read(rows, runOf);
+    return run;
+  }
+
+  async recordNotified(key: string, at: Date): Promise<void> {
+    await this.#db.updateTable('runs').set({ notified_at: at.toISOString() }).where('key', '=', key).execute();
+  }
+
+  async runTotals(): Promise<readonly RunTotal[]> {
+    const rows = await this.#db
+      .selectFrom('runs')
+      .select(({ fn }) => ['plan', 'verb', 'outcome', fn.countAll<number>().as('count'), elapsedMs.as('durationMs')])
+      .where('ended_at', 'is not', null)
+      .groupBy(['plan', 'verb', 'outcome'])
+      .execute();
+    return rows.map(({ verb, outcome, ...rest }) => ({ ...rest, verb: verb as RunTotal['verb'], outcome: outcome as RunTotal['outcome'] }));
   }
 
   async recordSnapshot(snapshot: Omit<Snapshot, 'verification'>): Promise<void> {
@@ -127,6 +169,20 @@ export class KyselyHistory implements History {
     return query;
   }
 
+  async facts({ plan, store, limit, before }: FactsFilter): Promise<readonly SnapshotFacts[]> {
+    const filter = { ...(plan === undefined ? {} : { plan }), ...(store === undefined ? {} : { store }) };
+    const facts = (await this.snapshots(filter)).map(factsOf).toSorted(newestFactsFirst);
+    const rest = before === undefined ? facts : facts.filter((one) => newestFactsFirst(before, one) < 0);
+    return rest.slice(0, limit);
+  }
+
+  /** What others wrote, and what this connection did; numbers of another opening mean other things. */
+  async revision(): Promise<string> {
+    const { rows: others } = await sql<{ readonly data_version: number }>`PRAGMA data_version`.execute(this.#db);
+    const { rows: own } = await sql<{ readonly changes: number }>`SELECT total_changes() AS changes`.execute(this.#db);
+    return `${this.#opening}-${others[0]?.data_version}-${own[0]?.changes}`;
+  }
+
   async tallies(plan: string): Promise<readonly DatabaseTally[]> {
     const rows = await this.#db.selectFrom('database_tallies').select('tally').where('plan', '=', plan).execute();
     return this.#read(rows, ({ tally }) => JSON.parse(tally) as DatabaseTally);
@@ -174,6 +230,13 @@ export class KyselyHistory implements History {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#db.destroy();
   }
+}
+
+type PlaceInList = Pick<SnapshotFacts, 'createdAt' | 'id' | 'store'>;
+
+function newestFactsFirst(a: PlaceInList, b: PlaceInList): number {
+  const [first, second] = [a, b].map(({ createdAt, id, store }) => `${createdAt}\0${id}\0${store}`) as [string, string];
+  return first < second ? 1 : first > second ? -1 : 0;
 }
 
 function unknownRun(id: string): HoldfastError {

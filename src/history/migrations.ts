@@ -1,10 +1,11 @@
 import { sql } from 'kysely';
 import type { Kysely, Transaction } from 'kysely';
 import { HoldfastError } from '../domain/errors.ts';
+import type { RunTrigger } from '../domain/run-request.ts';
 import type { HistorySchema } from './schema.ts';
 
 /** Steps from nothing to the present schema; what was released is never changed, only added to. Number 1 is the first. */
-const migrations: readonly ((db: Transaction<HistorySchema>) => Promise<void>)[] = [createTables, createDatabaseTallies];
+const migrations: readonly ((db: Transaction<HistorySchema>) => Promise<void>)[] = [createTables, createDatabaseTallies, tellRunsApart];
 
 export const knownVersion = migrations.length;
 
@@ -115,4 +116,16 @@ async function createDatabaseTallies(db: Transaction<HistorySchema>): Promise<vo
     .addColumn('tally', 'text', (column) => column.notNull())
     .addPrimaryKeyConstraint('database_tallies_key', ['plan', 'source', 'unit'])
     .execute();
+}
+
+/** Runs of the time before had no key of their own, and commands alone started them. */
+async function tellRunsApart(db: Transaction<HistorySchema>): Promise<void> {
+  const trigger: RunTrigger = { kind: 'command', user: '', dueAt: null };
+  for (const column of ['key', 'trigger', 'notified_at']) await db.schema.alterTable('runs').addColumn(column, 'text').execute();
+  await db
+    .updateTable('runs')
+    .set({ key: sql`'n-' || number`, trigger: JSON.stringify(trigger) })
+    .execute();
+  await db.schema.createIndex('runs_by_key').unique().on('runs').column('key').execute();
+  await db.schema.createIndex('runs_by_start').on('runs').column('started_at').execute();
 }

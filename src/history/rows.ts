@@ -3,8 +3,10 @@ import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import type { Selectable } from 'kysely';
 import type { Manifest } from '../domain/manifest.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import type { RunTrigger } from '../domain/run-request.ts';
+import { snapshotSizeBytes } from '../domain/snapshot.ts';
 import type { Snapshot, SnapshotSummary, Verification } from '../domain/snapshot.ts';
-import type { Deletion, Run, RunEnd, Verb } from '../ports/history.ts';
+import type { Deletion, Run, RunEnd, SnapshotFacts, Verb } from '../ports/history.ts';
 import type { DeletionsTable, RunsTable, SnapshotsTable } from './schema.ts';
 
 const compress = promisify(zstdCompress);
@@ -26,7 +28,15 @@ async function unpackUnits(stored: Uint8Array): Promise<Manifest['units']> {
 }
 
 export function runOf(row: Selectable<RunsTable>): Run {
-  return { id: String(row.number), verb: row.verb as Verb, plan: row.plan, startedAt: new Date(row.started_at), end: endOf(row) };
+  return {
+    id: String(row.number),
+    key: row.key,
+    trigger: JSON.parse(row.trigger) as RunTrigger,
+    verb: row.verb as Verb,
+    plan: row.plan,
+    startedAt: new Date(row.started_at),
+    end: endOf(row),
+  };
 }
 
 function endOf(row: Selectable<RunsTable>): RunEnd | null {
@@ -68,6 +78,28 @@ export function summaryOf(row: Omit<Selectable<SnapshotsTable>, 'units'>): Snaps
     manifest: JSON.parse(row.summary) as SnapshotSummary['manifest'],
     manifestSha256: row.manifest_sha256,
     verification: verificationOf(row.verification),
+  };
+}
+
+export function factsOf({ store, manifest, verification }: Snapshot): SnapshotFacts {
+  const { id, plan, sequence, createdAt, outcome, description, encryption, parts, units } = manifest;
+  const archives = parts.filter(({ role }) => role === 'archive');
+  return {
+    store,
+    id,
+    plan,
+    sequence,
+    createdAt,
+    outcome,
+    description,
+    verification,
+    sizeBytes: snapshotSizeBytes(manifest),
+    encrypted: encryption !== null,
+    files: archives.map(({ name, sizeBytes }) => {
+      const unit = units.find((candidate) => candidate.part === name && candidate.content === 'dump');
+      const dump = unit?.content === 'dump' ? unit.dump : null;
+      return { name, sizeBytes, database: dump?.database ?? null, host: dump?.host ?? null };
+    }),
   };
 }
 

@@ -21,6 +21,11 @@ export interface RunsTable {
   readonly snapshot_id: string | null;
   readonly error: string | null;
   readonly details: string | null;
+  /** Unique, for ever. */
+  readonly key: string;
+  /** A RunTrigger as JSON. */
+  readonly trigger: string;
+  readonly notified_at: string | null;
 }
 
 export interface SnapshotsTable {

@@ -1,5 +1,6 @@
 import type { Manifest } from '../domain/manifest.ts';
 import type { Plan, PlanEncryption, PlanSource, PlanStore } from '../domain/plan.ts';
+import type { RunTrigger } from '../domain/run-request.ts';
 import type { Secret } from '../domain/secret.ts';
 import type { Cipher } from '../ports/cipher.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -26,6 +27,10 @@ export interface OperationContext {
   readonly version: string;
   /** True for root: files get back the owners they had. */
   readonly canSetOwners: boolean;
+  /** Why the runs of this context are started. */
+  readonly trigger: RunTrigger;
+  /** A UUID for the next run's record. */
+  newRunKey(): string;
   openSource(source: PlanSource, plan: Plan): Source;
   /** Absolute paths of what Holdfast itself writes on this machine: its data directory, and the stores given. */
   ownDirectories(stores: readonly PlanStore[]): readonly string[];

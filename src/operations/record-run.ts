@@ -1,6 +1,6 @@
 import { HoldfastError, isHoldfastError } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import type { History, Run, Verb } from '../ports/history.ts';
+import type { History, NewRun, Run, Verb } from '../ports/history.ts';
 import type { OperationContext } from './context.ts';
 
 /** An error as reports, `--json` and the history tell it. */
@@ -57,9 +57,10 @@ export async function recordRun<T extends object>(
   context: OperationContext,
   { verb, plan, body, isBeside = besideTheLock.includes(verb) }: RunBody<T>,
 ): Promise<RunReport & { readonly snapshotId: string | null; readonly details: T | null }> {
-  const started = context.clock.monotonicMs();
+  const startedMs = context.clock.monotonicMs();
   await using _alive = isBeside && plan !== null ? await proofOfLife(context, plan) : undefined;
-  const runId = await tolerateHistory(context, () => context.history.startRun({ verb, plan, startedAt: context.clock.now() }));
+  const started: NewRun = { key: context.newRunKey(), trigger: context.trigger, verb, plan, startedAt: context.clock.now() };
+  const runId = await tolerateHistory(context, () => context.history.startRun(started));
   using _going = new GoingRun(context.history, runId);
   const end = await body().then(
     (result) => ({ error: null, ...result }),
@@ -70,7 +71,7 @@ export async function recordRun<T extends object>(
     await tolerateHistory(context, () =>
       context.history.endRun(runId, { endedAt: context.clock.now(), outcome, snapshotId, error, details: { ...details } }),
     );
-  return { runId, outcome, snapshotId, details, error, durationMs: Math.round(context.clock.monotonicMs() - started) };
+  return { runId, outcome, snapshotId, details, error, durationMs: Math.round(context.clock.monotonicMs() - startedMs) };
 }
 
 function logged(context: OperationContext, verb: Verb, error: unknown): ToldError {

@@ -1,5 +1,6 @@
 import type { DatabaseTally } from '../domain/database-tally.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import type { RunTrigger } from '../domain/run-request.ts';
 import type { Snapshot, SnapshotSummary, Verification } from '../domain/snapshot.ts';
 
 /**
@@ -11,6 +12,12 @@ export interface History extends AsyncDisposable {
   endRun(id: string, end: RunEnd): Promise<void>;
   /** Newest first. */
   runs(filter: RunFilter): Promise<readonly Run[]>;
+  /** By its key. */
+  run(key: string): Promise<Run | undefined>;
+  /** Somebody was told how this run ended (S2.6). Unknown keys are passed over. */
+  recordNotified(key: string, at: Date): Promise<void>;
+  /** Ended runs by plan, verb and outcome, since the history began: for metrics. */
+  runTotals(): Promise<readonly RunTotal[]>;
 
   /** Adds or refreshes; keeps a verification that is already known for the same manifest digest. */
   recordSnapshot(snapshot: Omit<Snapshot, 'verification'>): Promise<void>;
@@ -27,6 +34,11 @@ export interface History extends AsyncDisposable {
   tallies(plan: string): Promise<readonly DatabaseTally[]>;
   /** Adds, or replaces what is known of the same databases; all of them or none. */
   recordTallies(plan: string, tallies: readonly DatabaseTally[]): Promise<void>;
+
+  /** Columns alone, quick for tens of thousands: newest first by creation. */
+  facts(filter: FactsFilter): Promise<readonly SnapshotFacts[]>;
+  /** Changes whenever anything was written by anybody; equal means that nothing was. Cheap enough for every request. */
+  revision(): Promise<string>;
 
   /** Where a store lay when it was last looked into (`Store.locatedOn`); null when that is not known. */
   storePlace(store: string): Promise<string | null>;
@@ -48,9 +60,49 @@ export interface SnapshotKey {
   readonly id: string;
 }
 
-export type Verb = 'backup' | 'verify' | 'drill' | 'restore' | 'expire' | 'rescue';
+export interface FactsFilter {
+  readonly plan?: string;
+  readonly store?: string;
+  readonly limit?: number;
+  /** Only those before this one in the order of the list. */
+  readonly before?: { readonly createdAt: string; readonly id: string; readonly store: string };
+}
+
+/** What lists, health, metrics and S1's calls need of a snapshot, without its manifest. */
+export interface SnapshotFacts {
+  readonly store: string;
+  readonly id: string;
+  readonly plan: string;
+  readonly sequence: number;
+  readonly createdAt: string;
+  readonly outcome: 'succeeded' | 'degraded';
+  readonly sizeBytes: number;
+  readonly description: string | null;
+  readonly encrypted: boolean;
+  readonly verification: Verification;
+  /** Its archives, in order. `database` and `host` are null for trees and for what is sealed. */
+  readonly files: readonly {
+    readonly name: string;
+    readonly sizeBytes: number;
+    readonly database: string | null;
+    readonly host: string | null;
+  }[];
+}
+
+export interface RunTotal {
+  readonly plan: string | null;
+  readonly verb: Verb;
+  readonly outcome: Outcome;
+  readonly count: number;
+  readonly durationMs: number;
+}
+
+export type Verb = 'backup' | 'verify' | 'drill' | 'restore' | 'expire' | 'copy' | 'delete' | 'rescue';
 
 export interface NewRun {
+  /** A UUID, unique for ever: recording the same key twice records one run. */
+  readonly key: string;
+  readonly trigger: RunTrigger;
   readonly verb: Verb;
   readonly plan: string | null;
   readonly startedAt: Date;
@@ -76,6 +128,10 @@ export interface RunFilter {
   readonly verb?: Verb;
   readonly limit?: number;
   readonly unended?: boolean;
+  readonly outcome?: Outcome;
+  readonly since?: Date;
+  /** Only runs that started before the one with this key. */
+  readonly before?: string;
 }
 
 export interface Deletion {

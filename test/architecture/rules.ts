@@ -1,6 +1,6 @@
 import type { IForbiddenRuleType } from 'dependency-cruiser';
 
-const tests = '[.]test[.]ts$';
+const tests = '[.]test[.]tsx?$';
 const adapters = '^src/(sources|stores|quiesce|notifiers|deploy)';
 /** The one file of an adapter's folder that others may know: `stores/sftp/sftp-store.ts`. */
 const descriptor = '^src/(sources|stores|quiesce|notifiers|deploy)/([^/]+)/\\2-(source|store|quiescer|notifier|target)[.]ts$';
@@ -25,6 +25,7 @@ const layers: readonly LayerRule[] = [
   { layer: 'operations', mayImport: ['domain', 'ports', 'pipeline'], packages: false, because: 'operations see ports, never an adapter' },
   { layer: 'platform', mayImport: ['domain', 'ports'], packages: true, because: 'adapters stand on the platform, not the reverse' },
   { layer: 'history', mayImport: shared, packages: true, because: 'the history is an adapter' },
+  { layer: 'state', mayImport: shared, packages: true, because: 'the service state is an adapter' },
   { layer: 'secrets', mayImport: shared, packages: true, because: 'secret stores are adapters' },
   { layer: 'config', mayImport: shared, packages: true, because: 'config is handed the registries and the secrets' },
   { layer: 'scheduler', mayImport: inner, packages: true, because: 'the scheduler starts operations' },
@@ -109,9 +110,17 @@ const adapterRules: readonly IForbiddenRuleType[] = [
     comment: 'main.ts alone puts adapters together; everything else is handed them',
     severity: 'error',
     from: { path: '^src/([^/]+)/', pathNot: [`${adapters}/`, tests] },
-    to: { path: [`${adapters}/`, '^src/(history|secrets|config)/'], pathNot: '^src/$1/' },
+    to: { path: [`${adapters}/`, '^src/(history|state|secrets|config)/'], pathNot: '^src/$1/' },
   },
 ];
+
+const webRule: IForbiddenRuleType = {
+  name: 'web-knows-the-contract-only',
+  comment: 'pages run in a browser: they share the words of the API with the service, and nothing else',
+  severity: 'error',
+  from: { path: '^src/web/', pathNot: tests },
+  to: { path: '^src/', pathNot: '^src/(web/|api/contract[.]ts$)' },
+};
 
 const wholeRules: readonly IForbiddenRuleType[] = [
   {
@@ -157,5 +166,6 @@ export const architectureRules: readonly IForbiddenRuleType[] = [
   ...layers.filter((layer) => !layer.packages).map(packageRule),
   ...Object.entries(pureBuiltins).map(builtinRule),
   ...adapterRules,
+  webRule,
   ...wholeRules,
 ];

@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import type { Manifest } from '../../src/domain/manifest.ts';
-import type { History, RunEnd } from '../../src/ports/history.ts';
+import type { History, NewRun, RunEnd } from '../../src/ports/history.ts';
 import { sampleManifest } from '../fixtures/sample-manifest.ts';
 import type { Clause } from './contract.ts';
 import { expectCode } from './object-store.ts';
@@ -33,27 +34,29 @@ const runEnd: RunEnd = {
 /** What a history promises (`src/ports/history.ts`), clause by clause. */
 export const historyClauses: readonly Clause<HistorySubject>[] = [
   clause('a run is unended until it ends', async (history) => {
-    const run = await history.startRun({ verb: 'backup', plan: 'home', startedAt });
-    expect(await history.runs({})).toEqual([{ id: run, verb: 'backup', plan: 'home', startedAt, end: null }]);
+    const started = newRun();
+    const run = await history.startRun(started);
+    expect(await history.runs({})).toEqual([{ id: run, ...started, end: null }]);
     expect(await history.runs({ unended: true })).toHaveLength(1);
     await history.endRun(run, runEnd);
     expect(await history.runs({ unended: true })).toEqual([]);
     expect(await history.runs({ unended: false })).toHaveLength(1);
   }),
   clause('a run comes back as it was recorded', async (history) => {
-    const run = await history.startRun({ verb: 'rescue', plan: null, startedAt });
+    const started = newRun({ verb: 'rescue', plan: null, trigger: { kind: 'api', user: 'ü', dueAt: null } });
+    const run = await history.startRun(started);
     await history.endRun(run, runEnd);
-    expect(await history.runs({})).toEqual([{ id: run, verb: 'rescue', plan: null, startedAt, end: runEnd }]);
+    expect(await history.runs({})).toEqual([{ id: run, ...started, end: runEnd }]);
   }),
   clause('runs are listed in the order of their starts, newest first, also when the clock was set back', async (history) => {
-    const first = await history.startRun({ verb: 'backup', plan: 'home', startedAt });
-    const second = await history.startRun({ verb: 'backup', plan: 'home', startedAt: new Date('2020-01-01T00:00:00.000Z') });
+    const first = await history.startRun(newRun());
+    const second = await history.startRun(newRun({ startedAt: new Date('2020-01-01T00:00:00.000Z') }));
     expect((await history.runs({})).map((run) => run.id)).toEqual([second, first]);
   }),
   clause('runs are filtered by plan, verb and number', async (history) => {
     const ids: string[] = [];
     for (const plan of ['home', 'office', 'home'])
-      for (const verb of ['backup', 'drill'] as const) ids.push(await history.startRun({ verb, plan, startedAt }));
+      for (const verb of ['backup', 'drill'] as const) ids.push(await history.startRun(newRun({ verb, plan })));
     const found = async (filter: Parameters<History['runs']>[0]) => (await history.runs(filter)).map((run) => ids.indexOf(run.id));
     expect(await found({ plan: 'home' })).toEqual([5, 4, 1, 0]);
     expect(await found({ verb: 'drill' })).toEqual([5, 3, 1]);
@@ -159,7 +162,7 @@ export const historyClauses: readonly Clause<HistorySubject>[] = [
     expect(await history.deletions({})).toHaveLength(3);
   }),
   clause('everything is there when the history is opened again', async (history, subject) => {
-    const run = await history.startRun({ verb: 'backup', plan: 'home', startedAt });
+    const run = await history.startRun(newRun());
     await history.recordSnapshot(snapshot);
     await history.recordVerification(key, passed);
     await history[Symbol.asyncDispose]();
@@ -170,7 +173,7 @@ export const historyClauses: readonly Clause<HistorySubject>[] = [
   clause('several may write at once, and each sees what the others wrote', async (history, subject) => {
     await using other = await subject.open();
     const writers = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? history : other));
-    const ids = await Promise.all(writers.map((writer) => writer.startRun({ verb: 'backup', plan: 'home', startedAt })));
+    const ids = await Promise.all(writers.map((writer) => writer.startRun(newRun())));
     expect(new Set(ids).size).toBe(20);
     await Promise.all(writers.map((writer, index) => writer.endRun(ids[index] ?? '', runEnd)));
     for (const reader of [history, other]) expect(await reader.runs({ unended: false })).toHaveLength(20);
@@ -185,6 +188,12 @@ function clause(name: string, check: (history: History, subject: HistorySubject)
       await check(history, subject);
     },
   };
+}
+
+/** A run that nobody recorded yet. */
+function newRun(given: Partial<NewRun> = {}): NewRun {
+  const trigger = { kind: 'command', user: 'ada', dueAt: null } as const;
+  return { key: randomUUID(), trigger, verb: 'backup', plan: 'home', startedAt, ...given };
 }
 
 function recorded(store: string, snapshotId: string) {
