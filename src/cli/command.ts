@@ -1,4 +1,5 @@
-import type { Configuration, ConfigureOptions, Doors, OpenWorld } from './doors.ts';
+import type { Configuration, OpenWorld } from '../operations/context.ts';
+import type { ConfigureOptions, Doors } from './doors.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -1,7 +1,6 @@
-import type { Plan, PlanSchedule, PlanStore } from '../domain/plan.ts';
+import type { PlanSchedule } from '../domain/plan.ts';
 import type { Secret } from '../domain/secret.ts';
-import type { OperationContext } from '../operations/context.ts';
-import type { ToldError } from '../operations/record-run.ts';
+import type { Configuration, OpenWorld } from '../operations/context.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What the composition root hands to the commands. */
@@ -31,17 +30,4 @@ export interface ConfigureOptions {
   readonly store: string | undefined;
   /** On a bad day, a secret that is missing must not keep people from listing and restoring. */
   readonly missingSecrets: 'refuse' | 'defer';
-}
-
-export interface Configuration {
-  readonly plans: ReadonlyMap<string, Plan>;
-  /** Stores named on the command line, which may belong to no plan. */
-  readonly stores: readonly PlanStore[];
-  readonly file: string | null;
-  readonly warnings: readonly string[];
-}
-
-export interface OpenWorld extends OperationContext, AsyncDisposable {
-  /** Why the command goes without the history of this machine; null when it has it. */
-  readonly historyTrouble: ToldError | null;
 }

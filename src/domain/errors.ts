@@ -112,6 +112,13 @@ export class HoldfastError extends Error {
   }
 }
 
+/** An error as reports, `--json` and the history tell it. */
+export interface ToldError {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
 /** True for a HoldfastError, of the given code when one is given. */
 export function isHoldfastError(error: unknown, code?: ErrorCode): error is HoldfastError {
   return error instanceof HoldfastError && (code === undefined || error.code === code);

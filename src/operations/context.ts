@@ -1,4 +1,5 @@
 import type { Manifest } from '../domain/manifest.ts';
+import type { ToldError } from '../domain/errors.ts';
 import type { Plan, PlanEncryption, PlanSource, PlanStore } from '../domain/plan.ts';
 import type { RunTrigger } from '../domain/run-request.ts';
 import type { Secret } from '../domain/secret.ts';
@@ -46,6 +47,20 @@ export interface OperationContext {
    * names several of that kind and none of that name: what was read from one server must never be put on another.
    */
   liveDatabase(plan: Plan, dump: { readonly source: string; readonly sourceName: string; readonly database: string }): Secret | null;
+}
+
+export interface OpenWorld extends OperationContext, AsyncDisposable {
+  /** Why it goes without the history of this machine; null when it has it. */
+  readonly historyTrouble: ToldError | null;
+}
+
+/** What the configuration says, as doors and operations use it. */
+export interface Configuration {
+  readonly plans: ReadonlyMap<string, Plan>;
+  /** Stores named on the command line, which may belong to no plan. */
+  readonly stores: readonly PlanStore[];
+  readonly file: string | null;
+  readonly warnings: readonly string[];
 }
 
 /** The store of a plan that receives archives; the others get copies. */

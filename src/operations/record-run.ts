@@ -1,14 +1,7 @@
-import { HoldfastError, isHoldfastError } from '../domain/errors.ts';
+import { HoldfastError, isHoldfastError, type ToldError } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { History, NewRun, Run, Verb } from '../ports/history.ts';
 import type { OperationContext } from './context.ts';
-
-/** An error as reports, `--json` and the history tell it. */
-export interface ToldError {
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string;
-}
 
 /** What every operation's report begins with. */
 export interface RunReport {

@@ -5,7 +5,7 @@ import type { Snapshot } from '../domain/snapshot.ts';
 import type { Store } from '../ports/store.ts';
 import type { OperationContext } from './context.ts';
 import { expireStore, type ExpireReport } from './expire.ts';
-import { failedOutcome, tellError, type ToldError } from './record-run.ts';
+import { failedOutcome, tellError } from './record-run.ts';
 import { verifySnapshot, type VerifyReport } from './verify.ts';
 
 /** What became of the snapshot in one store. */

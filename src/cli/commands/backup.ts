@@ -4,8 +4,8 @@ import { formatDuration } from '../../domain/duration.ts';
 import { HoldfastError } from '../../domain/errors.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { backUp, type BackupDetails, type BackupReport } from '../../operations/back-up.ts';
+import { choosePlan } from '../../operations/choose.ts';
 import { exitCodeOfRun, type ExitCode } from '../exit-codes.ts';
-import { choosePlan } from '../plans.ts';
 import type { CommandSetup } from '../command.ts';
 import type { Terminal } from '../terminal.ts';
 

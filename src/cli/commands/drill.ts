@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../../domain/duration.ts';
+import { choosePlan, findSnapshot, newestOf, refresh, withStore } from '../../operations/choose.ts';
 import { drill, type DrillDetails, type DrillReport } from '../../operations/drill.ts';
 import { exitCodeOfRun } from '../exit-codes.ts';
-import { choosePlan, findSnapshot, newestOf, refresh, warnOfTrouble, withStore } from '../plans.ts';
+import { warnOfTrouble } from '../warn-of-trouble.ts';
 import type { CommandSetup } from '../command.ts';
 import { table } from '../table.ts';
 import type { Terminal } from '../terminal.ts';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../../domain/byte-size.ts';
+import { choosePlan } from '../../operations/choose.ts';
 import { expire, type ExpireReport } from '../../operations/expire.ts';
 import { exitCodeOfRun } from '../exit-codes.ts';
-import { choosePlan } from '../plans.ts';
 import type { CommandSetup } from '../command.ts';
 import { table } from '../table.ts';
 import type { Terminal } from '../terminal.ts';

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../../domain/byte-size.ts';
 import { snapshotSizeBytes, type SnapshotSummary, type Verification } from '../../domain/snapshot.ts';
+import { choosePlan, refresh, snapshotsOf, storesOf } from '../../operations/choose.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { choosePlan, refresh, snapshotsOf, storesOf, warnOfTrouble } from '../plans.ts';
+import { warnOfTrouble } from '../warn-of-trouble.ts';
 import type { CommandSetup } from '../command.ts';
 import { table } from '../table.ts';
 import type { Terminal } from '../terminal.ts';

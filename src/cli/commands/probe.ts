@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../../domain/byte-size.ts';
 import type { Plan, PlanSource } from '../../domain/plan.ts';
+import { choosePlan, withStore } from '../../operations/choose.ts';
 import { tellError } from '../../operations/record-run.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { choosePlan, withStore } from '../plans.ts';
 import type { CommandContext, CommandSetup } from '../command.ts';
 
 export function probeCommand(program: Command, setup: CommandSetup): void {

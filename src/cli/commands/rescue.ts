@@ -3,7 +3,7 @@ import { newestFirst } from '../../domain/snapshot.ts';
 import { recordRun } from '../../operations/record-run.ts';
 import { synchronise } from '../../operations/synchronise.ts';
 import { exitCodeOfRun, exitCodes } from '../exit-codes.ts';
-import { warnOfTrouble } from '../plans.ts';
+import { warnOfTrouble } from '../warn-of-trouble.ts';
 import type { CommandSetup } from '../command.ts';
 import { table } from '../table.ts';
 

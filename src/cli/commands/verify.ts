@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../../domain/duration.ts';
-import { HoldfastError } from '../../domain/errors.ts';
+import { HoldfastError, type ToldError } from '../../domain/errors.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { Plan, PlanStore } from '../../domain/plan.ts';
 import type { VerifyDepth } from '../../domain/snapshot.ts';
-import { recordRun, type ToldError } from '../../operations/record-run.ts';
+import { findSnapshot, refresh, snapshotsOf, storesOf, withStore, type Found } from '../../operations/choose.ts';
+import { recordRun } from '../../operations/record-run.ts';
 import { verifySnapshot, type VerifyReport } from '../../operations/verify.ts';
 import { exitCodeOfRun, exitCodes, type ExitCode } from '../exit-codes.ts';
-import { findSnapshot, refresh, snapshotsOf, storesOf, warnOfTrouble, withStore, type Found } from '../plans.ts';
+import { warnOfTrouble } from '../warn-of-trouble.ts';
 import type { CommandContext, CommandSetup } from '../command.ts';
 import type { Terminal } from '../terminal.ts';
 

@@ -1,11 +1,9 @@
 import { HoldfastError } from '../domain/errors.ts';
 import type { Plan, PlanStore } from '../domain/plan.ts';
 import { newestFirst, type Snapshot, type SnapshotSummary } from '../domain/snapshot.ts';
-import { firstStore } from '../operations/context.ts';
-import { synchronise } from '../operations/synchronise.ts';
 import type { Store } from '../ports/store.ts';
-import type { Configuration, OpenWorld } from './doors.ts';
-import type { Terminal } from './terminal.ts';
+import { firstStore, type Configuration, type OperationContext } from './context.ts';
+import { synchronise } from './synchronise.ts';
 
 /** The plan that is named, or the only one. */
 export function choosePlan(configuration: Configuration, name: string | undefined): Plan {
@@ -40,7 +38,7 @@ export interface StoreTrouble {
 }
 
 /** Brings the history in line with all stores that can be reached, and says which cannot. */
-export async function refresh(stores: readonly PlanStore[], world: OpenWorld, signal: AbortSignal): Promise<StoreTrouble[]> {
+export async function refresh(stores: readonly PlanStore[], world: OperationContext, signal: AbortSignal): Promise<StoreTrouble[]> {
   const trouble: StoreTrouble[] = [];
   for (const planStore of stores) {
     try {
@@ -62,13 +60,9 @@ function unreadable(store: string, id: string, error: Error): StoreTrouble {
   };
 }
 
-export function warnOfTrouble(trouble: readonly StoreTrouble[], terminal: Terminal): void {
-  for (const { store, message, hint } of trouble) terminal.warn(`store ${store}: ${message}`, { next: hint });
-}
-
 /** Newest first, of these stores: the history may know others that are not configured any more. */
 export async function snapshotsOf(
-  world: OpenWorld,
+  world: OperationContext,
   filter: { readonly plan?: string | undefined; readonly stores: readonly Pick<PlanStore, 'name'>[] },
 ): Promise<SnapshotSummary[]> {
   const names = new Set(filter.stores.map((store) => store.name));
@@ -90,7 +84,7 @@ interface SnapshotChoice {
   readonly passOver?: (copy: Found) => boolean;
 }
 
-export async function findSnapshot(configuration: Configuration, world: OpenWorld, choice: SnapshotChoice): Promise<Found> {
+export async function findSnapshot(configuration: Configuration, world: OperationContext, choice: SnapshotChoice): Promise<Found> {
   const wanted = (await snapshotsOf(world, { plan: choice.plan, stores: storesOf(configuration) })).find(
     ({ manifest }) => choice.id === undefined || manifest.id === choice.id,
   );
@@ -122,7 +116,7 @@ function unknownSnapshot(id: string | undefined): HoldfastError {
 }
 
 /** The newest snapshot of a plan in its first store. */
-export async function newestOf(plan: Plan, world: OpenWorld): Promise<Found> {
+export async function newestOf(plan: Plan, world: OperationContext): Promise<Found> {
   const planStore = firstStore(plan);
   const [newest] = await snapshotsOf(world, { plan: plan.name, stores: [planStore] });
   const [snapshot] = newest === undefined ? [] : await world.history.snapshots({ id: newest.manifest.id, store: planStore.name });
@@ -130,7 +124,7 @@ export async function newestOf(plan: Plan, world: OpenWorld): Promise<Found> {
   return { plan, planStore, snapshot };
 }
 
-export async function withStore<T>(world: OpenWorld, planStore: PlanStore, use: (store: Store) => Promise<T>): Promise<T> {
+export async function withStore<T>(world: OperationContext, planStore: PlanStore, use: (store: Store) => Promise<T>): Promise<T> {
   await using store = await world.openStore(planStore);
   return await use(store);
 }
