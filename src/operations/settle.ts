@@ -1,4 +1,4 @@
-import { HoldfastError } from '../domain/errors.ts';
+import { HoldfastError, type ToldError } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Plan, PlanStore } from '../domain/plan.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
