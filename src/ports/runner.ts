@@ -26,6 +26,18 @@ export interface WorkerReport {
   readonly durationMs: number;
   /** The operation's own report, plain JSON. */
   readonly details: unknown;
+  /** The worker ended without a word: what it had begun to record is still open. */
+  readonly isDeath?: true;
+}
+
+/** What a run logged. */
+export interface RunLogEntry {
+  /** Of the run. */
+  readonly key: string;
+  readonly at: Date;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -71,4 +83,7 @@ export interface RunQueue {
   cancel(key: string, by: string): boolean;
   /** Every change of every run. Returns how to stop listening. */
   subscribe(listener: (run: LiveRun) => void): () => void;
+  /** The last 500 lines that a run of `live` logged, oldest first; empty for one that is not known. */
+  log(key: string): readonly RunLogEntry[];
+  subscribeToLog(listener: (entry: RunLogEntry) => void): () => void;
 }
