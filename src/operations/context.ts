@@ -1,3 +1,4 @@
+import type { HoldfastEvent } from '../domain/events.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import type { ToldError } from '../domain/errors.ts';
 import type { Plan, PlanEncryption, PlanSource, PlanStore } from '../domain/plan.ts';
@@ -15,8 +16,18 @@ import type { Source } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
 import type { TreeTarget } from '../ports/tree-target.ts';
 
+/** Who starts what, and who is told of it. */
+export interface Started {
+  /** Why the runs of this context are started. */
+  readonly trigger: RunTrigger;
+  /** A UUID for the next run's record. */
+  newRunKey(): string;
+  /** Hands on what happened to those who want to be told. A channel that fails is no failure of this. */
+  emit(event: HoldfastEvent): Promise<void>;
+}
+
 /** The world as operations see it: everything they may ask for, and no adapter. */
-export interface OperationContext {
+export interface OperationContext extends Started {
   readonly clock: Clock;
   readonly log: Log;
   readonly progress: Progress;
@@ -28,10 +39,8 @@ export interface OperationContext {
   readonly version: string;
   /** True for root: files get back the owners they had. */
   readonly canSetOwners: boolean;
-  /** Why the runs of this context are started. */
-  readonly trigger: RunTrigger;
-  /** A UUID for the next run's record. */
-  newRunKey(): string;
+  /** A secret by reference (`${env:TARGET_URL}`). Throws `SECRET_MISSING` when it leads nowhere, or is no reference. */
+  resolveReference(text: string): Promise<Secret>;
   openSource(source: PlanSource, plan: Plan): Source;
   /** Absolute paths of what Holdfast itself writes on this machine: its data directory, and the stores given. */
   ownDirectories(stores: readonly PlanStore[]): readonly string[];

@@ -4,7 +4,7 @@ const tests = '[.]test[.]tsx?$';
 const adapters = '^src/(sources|stores|quiesce|notifiers|deploy)';
 /** The one file of an adapter's folder that others may know: `stores/sftp/sftp-store.ts`. */
 const descriptor = '^src/(sources|stores|quiesce|notifiers|deploy)/([^/]+)/\\2-(source|store|quiescer|notifier|target)[.]ts$';
-/** A port that a source's folder implements beside its descriptor, for `main.ts` to hand on. */
+/** A port that a source's folder implements beside its descriptor, for the composition root to hand on. */
 const portOfAdapter = '^src/sources/files/tree-target[.]ts$';
 
 interface LayerRule {
@@ -17,7 +17,7 @@ interface LayerRule {
 const shared = ['domain', 'ports', 'platform'];
 const inner = ['domain', 'ports', 'pipeline', 'operations'];
 
-/** Layer by layer what may be imported of the others; what is not named here may be imported by `main.ts` alone. */
+/** Layer by layer what may be imported of the others; what is not named here, by the composition root alone (`src/*.ts`). */
 const layers: readonly LayerRule[] = [
   { layer: 'domain', mayImport: [], packages: false, because: 'decisions are pure: no input, output or clock' },
   { layer: 'ports', mayImport: ['domain'], packages: false, because: 'ports are types over the domain' },
@@ -107,7 +107,7 @@ const adapterRules: readonly IForbiddenRuleType[] = [
   },
   {
     name: 'adapters-meet-in-main',
-    comment: 'main.ts alone puts adapters together; everything else is handed them',
+    comment: 'the composition root alone puts adapters together; everything else is handed them',
     severity: 'error',
     from: { path: '^src/([^/]+)/', pathNot: [`${adapters}/`, tests] },
     to: { path: [`${adapters}/`, '^src/(history|state|secrets|config)/'], pathNot: '^src/$1/' },
@@ -129,6 +129,13 @@ const wholeRules: readonly IForbiddenRuleType[] = [
     severity: 'error',
     from: {},
     to: { path: '^src/main[.]ts$' },
+  },
+  {
+    name: 'composition-is-imported-by-nobody',
+    comment: 'what puts the parts together is known to its own files alone',
+    severity: 'error',
+    from: { path: '^src/[^/]+/', pathNot: tests },
+    to: { path: '^src/[^/]+[.]ts$' },
   },
   {
     name: 'product-imports-no-test-code',
