@@ -42,7 +42,10 @@ describe('the environment alone', () => {
     [{ BACKUP_COMPRESSION: 'none' }, { compression: { kind: 'none', level: 0 } }],
     [{ BACKUP_FILE_NAME: '{prefix}_{name}_{timestamp}' }, { fileName: '{prefix}_{name}_{timestamp}' }],
     [{ BACKUP_VERIFY: 'present' }, { verify: 'present' }],
-    [{ BACKUP_SCHEDULE: '0 */6 * * *' }, { schedule: { cron: '0 */6 * * *', timeZone: null, missed: 'skip' } }],
+    [
+      { BACKUP_SCHEDULE: '0 */6 * * *' },
+      { schedule: { cron: '0 */6 * * *', timeZone: null, missed: 'skip', missedWithinMs: null, jitterMs: 0 } },
+    ],
     [{ BACKUP_SCHEDULE: '0 2 * * *', BACKUP_TIMEZONE: 'Europe/Berlin' }, { schedule: { timeZone: 'Europe/Berlin' } }],
     [{ BACKUP_SCHEDULE_DAYS: 'Mon,Wed, Fri', BACKUP_SCHEDULE_TIME: '02:15' }, { schedule: { cron: '15 2 * * MON,WED,FRI' } }],
     [{ BACKUP_SCHEDULE_DAYS: 'Sat-Mon', BACKUP_SCHEDULE_TIME: '23:45' }, { schedule: { cron: '45 23 * * MON,SAT,SUN' } }],

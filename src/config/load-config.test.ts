@@ -103,8 +103,16 @@ describe('keys of a plan', () => {
       cron: '45 7 * * MON,TUE,WED,SUN',
       timeZone: 'Europe/Berlin',
       missed: 'run-once',
+      missedWithinMs: null,
+      jitterMs: 0,
     });
-    expect((await home('schedule: { time: "02:15" }'))?.schedule).toEqual({ cron: '15 2 * * *', timeZone: null, missed: 'skip' });
+    expect((await home('schedule: { time: "02:15" }'))?.schedule).toEqual({
+      cron: '15 2 * * *',
+      timeZone: null,
+      missed: 'skip',
+      missedWithinMs: null,
+      jitterMs: 0,
+    });
   });
 
   test.each(['0 2 * * *', '*/15 * * * *', '0 2 * * MON-FRI', '0 0 29 2 *', '0 2,14 1 JAN,JUL *', '0 0 30 2 1'])(

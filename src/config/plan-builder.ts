@@ -61,9 +61,11 @@ function assemble(name: string, { input, shown, sources, stores }: CheckedPlan, 
       encryption: buildEncryption(input.encryption, context),
       fileName,
       schedule,
+      schedules: { expire: null, verify: null, drill: null },
       verify: input.verify,
       drill: buildDrill(input.drill),
       objectives: buildObjectives(input.objectives),
+      notify: [],
     },
     stores,
     shown: completeShown(shown, { fileName, compression, schedule, items: { sources, stores } }),
@@ -103,10 +105,10 @@ function listOf(node: ConfigNode | undefined, key: string): [string, unknown][] 
 
 function buildSchedule(input: PlanInput['schedule']): PlanSchedule | null {
   if (input === undefined) return null;
-  const { missed } = input;
+  const rest = { missed: input.missed, missedWithinMs: null, jitterMs: 0 };
   const timeZone = input.timeZone ?? null;
-  if (input.cron !== undefined) return { cron: input.cron.trim(), timeZone, missed };
-  return { cron: cronOf(input.days ?? ['Mon-Sun'], input.time ?? ''), timeZone, missed };
+  if (input.cron !== undefined) return { cron: input.cron.trim(), timeZone, ...rest };
+  return { cron: cronOf(input.days ?? ['Mon-Sun'], input.time ?? ''), timeZone, ...rest };
 }
 
 interface NamedFiles {

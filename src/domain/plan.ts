@@ -1,3 +1,5 @@
+import type { MissedPolicy } from './due.ts';
+import type { EventKind } from './events.ts';
 import type { Compression, Layout } from './manifest.ts';
 import type { Secret } from './secret.ts';
 import type { VerifyDepth } from './snapshot.ts';
@@ -14,11 +16,14 @@ export interface Plan {
   readonly stores: readonly PlanStore[];
   /** File name without extension: `{plan}`, `{name}`, `{prefix}` and `{timestamp}` are filled in; `{timestamp}` is required. */
   readonly fileName: string;
+  /** Of backups; null: only when asked. */
   readonly schedule: PlanSchedule | null;
+  readonly schedules: PlanSchedules;
   /** How deep a run proves what it stored; `none` leaves that to `holdfast verify`. */
   readonly verify: 'none' | Exclude<VerifyDepth, 'drilled'>;
   readonly drill: PlanDrill;
   readonly objectives: Objectives;
+  readonly notify: readonly PlanChannel[];
 }
 
 export interface PlanSource {
@@ -59,8 +64,31 @@ export interface KeepRules {
 
 export interface PlanSchedule {
   readonly cron: string;
+  /** Null: that of the machine. */
   readonly timeZone: string | null;
-  readonly missed: 'skip' | 'run-once';
+  readonly missed: MissedPolicy['kind'];
+  /** Of `within` alone: how late a missed time may still be made up for. */
+  readonly missedWithinMs: number | null;
+  /** Greatest delay, the same at every time, that keeps plans from starting together; 0 for none. */
+  readonly jitterMs: number;
+}
+
+/** What the service does beside backups; null: only when asked. */
+export interface PlanSchedules {
+  readonly expire: PlanSchedule | null;
+  readonly verify: (PlanSchedule & { readonly depth: Exclude<VerifyDepth, 'drilled'>; readonly which: 'newest' | 'all' }) | null;
+  readonly drill: PlanSchedule | null;
+}
+
+/** Somebody who is told what happens to the plan. */
+export interface PlanChannel {
+  readonly kind: string;
+  /** Unique in the plan. */
+  readonly name: string;
+  /** What the channel's own schema made of the configuration. */
+  readonly config: unknown;
+  /** Groups are spelled out, and what its kind cannot do without is among them. */
+  readonly events: readonly EventKind[];
 }
 
 export interface PlanDrill {

@@ -12,9 +12,11 @@ const plan: Plan = {
   stores: [],
   fileName: '{prefix}_{name}_{timestamp}',
   schedule: null,
+  schedules: { expire: null, verify: null, drill: null },
   verify: 'readable',
   drill: { every: null, server: null },
   objectives: { rpoHours: null, rtoMinutes: null },
+  notify: [],
 };
 
 function database(name: string): { readonly unit: DumpUnit; readonly source: { readonly name: string; readonly kind: string } } {
