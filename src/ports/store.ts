@@ -17,8 +17,8 @@ export interface Store extends AsyncDisposable {
   listNames(signal: AbortSignal): Promise<readonly string[]>;
   /** Throws `OBJECT_MISSING`, `MANIFEST_INVALID`, `MANIFEST_SWAPPED` (it names another snapshot). */
   readManifest(id: string, signal: AbortSignal): Promise<{ readonly manifest: Manifest; readonly sha256: string }>;
-  /** The stored bytes of a part. */
-  readPart(name: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** The stored bytes of a part, or some of them; a range beyond the end yields what there is. */
+  readPart(name: string, signal: AbortSignal, range?: ByteRange): AsyncIterable<Uint8Array>;
   statPart(name: string, signal: AbortSignal): Promise<ObjectStat | undefined>;
   /** Removes the manifest first (the snapshot is then gone), then its parts. Announced first, so a crash is finished by `sweep`. */
   remove(manifest: Manifest, signal: AbortSignal): Promise<void>;
@@ -29,6 +29,11 @@ export interface Store extends AsyncDisposable {
   space(signal: AbortSignal): Promise<{ readonly freeBytes: number; readonly totalBytes: number } | null>;
   /** Writes, reads back and removes a small object. Throws what is wrong. */
   probe(signal: AbortSignal): Promise<void>;
+}
+
+export interface ByteRange {
+  readonly offset: number;
+  readonly sizeBytes: number;
 }
 
 export interface SnapshotIntent {

@@ -6,7 +6,7 @@ import type { Manifest } from '../domain/manifest.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { ObjectStat, ObjectStore } from '../ports/object-store.ts';
-import type { SnapshotIntent, SnapshotWriter, Store, StoredManifest } from '../ports/store.ts';
+import type { ByteRange, SnapshotIntent, SnapshotWriter, Store, StoredManifest } from '../ports/store.ts';
 import { backupIntentNameOf, checkPartName, idOfManifest, manifestNameOf, removalIntentNameOf } from './archive-names.ts';
 import { encodeIntent, newIntent } from './intent.ts';
 import type { Intent } from './intent.ts';
@@ -111,8 +111,8 @@ class ArchiveStore implements Store {
     return { manifest, sha256: sha256Of(bytes) };
   }
 
-  readPart(name: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    return this.#objects.get(name, { signal });
+  readPart(name: string, signal: AbortSignal, range?: ByteRange): AsyncIterable<Uint8Array> {
+    return this.#objects.get(name, { ...range, signal });
   }
 
   statPart(name: string, signal: AbortSignal): Promise<ObjectStat | undefined> {

@@ -26,6 +26,20 @@ export const storeClauses: readonly Clause<StoreSubject>[] = [
     expect(await store.readManifest(id, never)).toEqual({ manifest, sha256: manifestSha256 });
     await expectParts(store, parts);
   }),
+  clause('a range of a part yields its bytes, as far as there are any', async (store) => {
+    await save(store);
+    const bytes = parts['db_app_20260101.sql.zst'];
+    for (const [offset, sizeBytes] of [
+      [0, 1],
+      [100_000, 150_000],
+      [299_990, 50],
+      [300_000, 1],
+      [7, 0],
+    ] as const)
+      expect(sha256(await collect(store.readPart(firstPart, never, { offset, sizeBytes })))).toBe(
+        sha256(bytes.subarray(offset, offset + sizeBytes)),
+      );
+  }),
   clause('put returns the stored length, and statPart tells it too', async (store) => {
     await using writer = await begin(store);
     expect(await put(writer, firstPart)).toEqual({ name: firstPart, sizeBytes: 300_000 });
