@@ -6,7 +6,7 @@ import type { Terminal } from './cli/terminal.ts';
 import type { Started } from './operations/context.ts';
 import { secretVariable } from './platform/secret-variable.ts';
 import type { OpenContext } from './ports/descriptor.ts';
-import { configurationSchema, describeConfiguration, loadConfiguration, nextDue, openWorld, version } from './world.ts';
+import { configurationSchema, describeConfiguration, dueTimes, loadConfiguration, openWorld, version } from './world.ts';
 
 /*
  * The process of a command: its arguments, its output, its signals and its exit code. What a command does not need is not
@@ -33,7 +33,7 @@ async function main(): Promise<void> {
     secretVariable: (name) => secretVariable(environment, name),
     signal: interruption.signal,
     now: () => systemClock.now(),
-    nextDue,
+    dueTimes,
     absolutePath: (path) => resolve(path),
     configure: (wanted) => loadConfiguration(wanted, context),
     describeConfiguration,

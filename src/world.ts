@@ -83,9 +83,18 @@ export async function configurationSchema(): Promise<unknown> {
   return configSchema(await registries());
 }
 
-export async function nextDue({ cron, timeZone }: PlanSchedule, after: Date): Promise<Date | null> {
+/** Tells when a schedule first wants a run after a given moment; null when never. */
+export async function dueTimes(schedule: PlanSchedule | null): Promise<(after: Date) => Date | null> {
+  if (schedule === null) return () => null;
   const { Cron } = await import('croner');
-  return new Cron(cron, { mode: '5-part', paused: true, ...(timeZone === null ? {} : { timezone: timeZone }) }).nextRun(after);
+  const { cron, timeZone } = schedule;
+  const job = new Cron(cron, {
+    mode: '5-part',
+    paused: true,
+    fixedTimeRule: 'no-wildcard',
+    ...(timeZone === null ? {} : { timezone: timeZone }),
+  });
+  return (after) => job.nextRun(after);
 }
 
 // --- the world of operations ---

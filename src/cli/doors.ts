@@ -11,8 +11,8 @@ export interface Doors {
   /** What a variable holds, or the file that its name with `_FILE` appended names; null when neither is set. */
   secretVariable(name: string): Secret | null;
   readonly now: () => Date;
-  /** When a schedule first wants a run after the given moment; null when never. */
-  nextDue(schedule: PlanSchedule, after: Date): Promise<Date | null>;
+  /** Tells when a schedule first wants a run after a given moment; null when never. */
+  dueTimes(schedule: PlanSchedule | null): Promise<(after: Date) => Date | null>;
   /** Relative to the working directory. */
   absolutePath(path: string): string;
   /** Reads and validates the configuration. */

@@ -28,9 +28,11 @@ describe('a file', () => {
       stores: [{ kind: 'local', name: 'local:/mnt/backups', config: { path: '/mnt/backups' }, keep: null }],
       fileName: '{name}_backup_{timestamp}',
       schedule: null,
+      schedules: { expire: null, verify: null, drill: null },
       verify: 'readable',
       drill: { every: null, server: null },
       objectives: { rpoHours: null, rtoMinutes: null },
+      notify: [],
     });
   });
 

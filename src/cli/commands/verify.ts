@@ -4,9 +4,9 @@ import { HoldfastError, type ToldError } from '../../domain/errors.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { Plan, PlanStore } from '../../domain/plan.ts';
 import type { VerifyDepth } from '../../domain/snapshot.ts';
-import { findSnapshot, refresh, snapshotsOf, storesOf, withStore, type Found } from '../../operations/choose.ts';
-import { recordRun } from '../../operations/record-run.ts';
-import { verifySnapshot, type VerifyReport } from '../../operations/verify.ts';
+import { findSnapshot, refresh, snapshotsOf, storesOf, type Found } from '../../operations/choose.ts';
+import { verifyOne } from '../../operations/verify-run.ts';
+import type { VerifyReport } from '../../operations/verify.ts';
 import { exitCodeOfRun, exitCodes, type ExitCode } from '../exit-codes.ts';
 import { warnOfTrouble } from '../warn-of-trouble.ts';
 import type { CommandContext, CommandSetup } from '../command.ts';
@@ -39,7 +39,7 @@ export function verifyCommand(program: Command, setup: CommandSetup): void {
         if (!terminal.isJson) for (const { error } of missing) if (error !== null) terminal.failure(error);
         for (const found of chosen) {
           if (results.length > missing.length && signal.aborted) break;
-          const run = await verifyOne(context, found, depth);
+          const run = await verifyOne(world, found, { depth, signal });
           results.push(
             run.details ?? { snapshotId: found.snapshot.manifest.id, store: found.planStore.name, outcome: run.outcome, error: run.error },
           );
@@ -129,24 +129,6 @@ async function allOf({ configuration, world }: CommandContext, plan: string | un
       if (snapshot !== undefined) found.push({ plan: configuration.plans.get(manifest.plan) ?? null, planStore, snapshot });
     }
   return found;
-}
-
-async function verifyOne({ world, signal }: CommandContext, { plan, planStore, snapshot }: Found, depth: Exclude<VerifyDepth, 'drilled'>) {
-  return await recordRun<VerifyReport>(world, {
-    verb: 'verify',
-    plan: snapshot.manifest.plan,
-    body: async () => {
-      const details = await withStore(world, planStore, (store) => verifySnapshot(world, { store, snapshot, depth, plan, signal }));
-      const snapshotId = snapshot.manifest.id;
-      if (details.outcome === 'passed') return { outcome: 'succeeded' as const, snapshotId, details };
-      const error = {
-        code: 'NOT_VERIFIED',
-        message: `Snapshot "${snapshotId}" is damaged: ${details.findings.join('; ')}`,
-        hint: 'Back up again now, and check the disk that holds this store',
-      };
-      return { outcome: 'failed' as const, snapshotId, details, error };
-    },
-  });
 }
 
 function describe(report: VerifyReport, terminal: Terminal): string {
