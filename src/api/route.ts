@@ -32,6 +32,10 @@ export interface RouteInput<Params, Query, Body> {
   readonly principal: Principal | null;
   /** Of the person, not of a trusted proxy. */
   readonly address: string;
+  /** What people type, without a path: `https://backup.example.org`. */
+  readonly origin: string;
+  /** Path in front of every link, without a slash at its end. */
+  readonly base: string;
   /** `Idempotency-Key`. */
   readonly idempotencyKey: string | null;
   readonly header: (name: string) => string | undefined;
