@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { sql } from 'kysely';
 import type { Kysely } from 'kysely';
 import type { DatabaseTally } from '../domain/database-tally.ts';
 import { HoldfastError } from '../domain/errors.ts';
@@ -18,24 +17,40 @@ import type {
   SnapshotFilter,
   SnapshotKey,
 } from '../ports/history.ts';
+import type { HistoryDialect } from './dialect.ts';
 import { damagedHistory } from './history-errors.ts';
-import { deletionOf, factsOf, rowOfSnapshot, runOf, snapshotOf, summaryOf, verificationOf } from './rows.ts';
+import { deletionOf, endColumns, factsOf, rowOfDeletion, rowOfSnapshot, runOf, snapshotOf, summaryOf, verificationOf } from './rows.ts';
 import type { HistorySchema } from './schema.ts';
 
 const summaryColumns = ['store', 'id', 'plan', 'manifest_sha256', 'verification', 'summary'] as const;
 
-const elapsedMs = sql<number>`cast(round(sum(julianday(ended_at) - julianday(started_at)) * 86400000) as integer)`;
+const factColumns = [
+  'store',
+  'id',
+  'plan',
+  'sequence',
+  'created_at',
+  'outcome',
+  'size_bytes',
+  'description',
+  'encrypted',
+  'files',
+  'verification',
+] as const;
 
 /** The history in any database that Kysely has a dialect for; the schema is there already. */
 export class KyselyHistory implements History {
   readonly #db: Kysely<HistorySchema>;
   readonly #where: string;
+  readonly #dialect: HistoryDialect;
+  /** A database that was brought back from a backup, or a connection opened anew, may count from where it was before. */
   readonly #opening = randomUUID();
 
   /** `where` names the database in errors: a path, or a URL without secrets. */
-  constructor(db: Kysely<HistorySchema>, where: string) {
+  constructor(db: Kysely<HistorySchema>, { where, dialect }: { readonly where: string; readonly dialect: HistoryDialect }) {
     this.#db = db;
     this.#where = where;
+    this.#dialect = dialect;
   }
 
   /** Reads stored JSON: whoever damaged it must not make Holdfast fall over with a bare parser's error. */
@@ -60,7 +75,10 @@ export class KyselyHistory implements History {
   }
 
   async endRun(id: string, end: RunEnd): Promise<void> {
-    const { numUpdatedRows } = await this.#db
+    const number = Number(id);
+    const run = await this.#db.selectFrom('runs').select('started_at').where('number', '=', number).executeTakeFirst();
+    if (run === undefined) throw unknownRun(id);
+    await this.#db
       .updateTable('runs')
       .set({
         ended_at: end.endedAt.toISOString(),
@@ -68,10 +86,10 @@ export class KyselyHistory implements History {
         snapshot_id: end.snapshotId,
         error: end.error === null ? null : JSON.stringify(end.error),
         details: JSON.stringify(end.details),
+        ...endColumns({ ...end, startedAt: new Date(run.started_at) }),
       })
-      .where('number', '=', Number(id))
-      .executeTakeFirst();
-    if (numUpdatedRows === 0n) throw unknownRun(id);
+      .where('number', '=', number)
+      .execute();
   }
 
   async runs(filter: RunFilter): Promise<readonly Run[]> {
@@ -100,8 +118,14 @@ export class KyselyHistory implements History {
   async runTotals(): Promise<readonly RunTotal[]> {
     const rows = await this.#db
       .selectFrom('runs')
-      .select(({ fn }) => ['plan', 'verb', 'outcome', fn.countAll<number>().as('count'), elapsedMs.as('durationMs')])
-      .where('ended_at', 'is not', null)
+      .select((eb) => [
+        'plan',
+        'verb',
+        'outcome',
+        eb.fn.countAll<number>().as('count'),
+        eb.cast<number>(eb.fn.coalesce(eb.fn.sum('duration_ms'), eb.lit(0)), 'bigint').as('durationMs'),
+      ])
+      .where('outcome', 'is not', null)
       .groupBy(['plan', 'verb', 'outcome'])
       .execute();
     return rows.map(({ verb, outcome, ...rest }) => ({ ...rest, verb: verb as RunTotal['verb'], outcome: outcome as RunTotal['outcome'] }));
@@ -109,16 +133,14 @@ export class KyselyHistory implements History {
 
   async recordSnapshot(snapshot: Omit<Snapshot, 'verification'>): Promise<void> {
     const row = await rowOfSnapshot(snapshot);
-    const { plan, manifest_sha256, summary, units } = row;
+    const { store: _store, id: _id, manifest_sha256, ...rest } = row;
     await this.#db
       .insertInto('snapshots')
       .values(row)
       .onConflict((conflict) =>
         conflict.columns(['store', 'id']).doUpdateSet((eb) => ({
-          plan,
+          ...rest,
           manifest_sha256,
-          summary,
-          units,
           verification: eb
             .case()
             .when('snapshots.manifest_sha256', '=', manifest_sha256)
@@ -137,6 +159,7 @@ export class KyselyHistory implements History {
         .select('verification')
         .where('store', '=', key.store)
         .where('id', '=', key.id)
+        .$if(this.#dialect.locksRows, (query) => query.forUpdate())
         .executeTakeFirst();
       if (known === undefined) throw unknownSnapshot(key);
       const settled = settledVerification(verificationOf(known.verification), verification);
@@ -170,17 +193,18 @@ export class KyselyHistory implements History {
   }
 
   async facts({ plan, store, limit, before }: FactsFilter): Promise<readonly SnapshotFacts[]> {
-    const filter = { ...(plan === undefined ? {} : { plan }), ...(store === undefined ? {} : { store }) };
-    const facts = (await this.snapshots(filter)).map(factsOf).toSorted(newestFactsFirst);
-    const rest = before === undefined ? facts : facts.filter((one) => newestFactsFirst(before, one) < 0);
-    return rest.slice(0, limit);
+    let query = this.#db.selectFrom('snapshots').select(factColumns);
+    query = query.orderBy('created_at', 'desc').orderBy('id', 'desc').orderBy('store', 'desc');
+    if (plan !== undefined) query = query.where('plan', '=', plan);
+    if (store !== undefined) query = query.where('store', '=', store);
+    if (before !== undefined)
+      query = query.where((eb) => eb(eb.refTuple('created_at', 'id', 'store'), '<', eb.tuple(before.createdAt, before.id, before.store)));
+    if (limit !== undefined) query = query.limit(limit);
+    return this.#read(await query.execute(), factsOf);
   }
 
-  /** What others wrote, and what this connection did; numbers of another opening mean other things. */
   async revision(): Promise<string> {
-    const { rows: others } = await sql<{ readonly data_version: number }>`PRAGMA data_version`.execute(this.#db);
-    const { rows: own } = await sql<{ readonly changes: number }>`SELECT total_changes() AS changes`.execute(this.#db);
-    return `${this.#opening}-${others[0]?.data_version}-${own[0]?.changes}`;
+    return `${this.#opening}.${await this.#dialect.revision(this.#db)}`;
   }
 
   async tallies(plan: string): Promise<readonly DatabaseTally[]> {
@@ -214,10 +238,11 @@ export class KyselyHistory implements History {
       .execute();
   }
 
-  async recordDeletion({ key, plan, at, phase, reason }: Deletion): Promise<void> {
+  async recordDeletion(deletion: Deletion): Promise<void> {
     await this.#db
       .insertInto('deletions')
-      .values({ store: key.store, snapshot_id: key.id, plan, at: at.toISOString(), phase, reason })
+      .values(rowOfDeletion(deletion))
+      .onConflict((conflict) => conflict.column('record_key').doNothing())
       .execute();
   }
 
@@ -230,13 +255,6 @@ export class KyselyHistory implements History {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#db.destroy();
   }
-}
-
-type PlaceInList = Pick<SnapshotFacts, 'createdAt' | 'id' | 'store'>;
-
-function newestFactsFirst(a: PlaceInList, b: PlaceInList): number {
-  const [first, second] = [a, b].map(({ createdAt, id, store }) => `${createdAt}\0${id}\0${store}`) as [string, string];
-  return first < second ? 1 : first > second ? -1 : 0;
 }
 
 function unknownRun(id: string): HoldfastError {

@@ -1,25 +1,30 @@
 import { sql } from 'kysely';
 import type { Kysely, Transaction } from 'kysely';
 import { HoldfastError } from '../domain/errors.ts';
-import type { RunTrigger } from '../domain/run-request.ts';
+import type { HistoryDialect } from './dialect.ts';
+import { addListColumns } from './list-columns.ts';
 import type { HistorySchema } from './schema.ts';
 
+type Migration = (db: Transaction<HistorySchema>, dialect: HistoryDialect) => Promise<void>;
+
 /** Steps from nothing to the present schema; what was released is never changed, only added to. Number 1 is the first. */
-const migrations: readonly ((db: Transaction<HistorySchema>) => Promise<void>)[] = [createTables, createDatabaseTallies, tellRunsApart];
+const migrations: readonly Migration[] = [createTables, createDatabaseTallies, addListColumns];
 
 export const knownVersion = migrations.length;
 
 /** Brings the schema up to `knownVersion`; returns the version found when that is newer. Processes may race to it. */
-export async function migrate(db: Kysely<HistorySchema>): Promise<number> {
+export async function migrate(db: Kysely<HistorySchema>, dialect: HistoryDialect): Promise<number> {
   const found = await versionOf(db).catch(noTableYet);
-  return found >= knownVersion ? found : db.transaction().execute(applyMissing);
+  return found >= knownVersion ? found : db.transaction().execute((transaction) => applyMissing(transaction, dialect));
 }
 
 /** A failure that means more than a missing table shows again, in full, when the tables are made. */
 function noTableYet(error: unknown): number {
-  if (error instanceof HoldfastError) throw error;
+  if (error instanceof HoldfastError && error.details['sqlState'] !== undefinedTable) throw error;
   return 0;
 }
+
+const undefinedTable = '42P01';
 
 async function versionOf(db: Kysely<HistorySchema>): Promise<number> {
   const row = await db
@@ -29,23 +34,24 @@ async function versionOf(db: Kysely<HistorySchema>): Promise<number> {
   return row?.version ?? 0;
 }
 
-async function applyMissing(db: Transaction<HistorySchema>): Promise<number> {
+async function applyMissing(db: Transaction<HistorySchema>, dialect: HistoryDialect): Promise<number> {
+  await dialect.startMigration(db);
   await db.schema
     .createTable('holdfast_schema')
     .ifNotExists()
     .addColumn('version', 'integer', (column) => column.primaryKey())
     .execute();
   for (let version = (await versionOf(db)) + 1; version <= knownVersion; version++) {
-    await migrations[version - 1]?.(db);
+    await migrations[version - 1]?.(db, dialect);
     await db.insertInto('holdfast_schema').values({ version }).execute();
   }
   return knownVersion;
 }
 
-async function createTables(db: Transaction<HistorySchema>): Promise<void> {
-  await createRuns(db);
-  await createSnapshots(db);
-  await createDeletions(db);
+async function createTables(db: Transaction<HistorySchema>, dialect: HistoryDialect): Promise<void> {
+  await createRuns(db, dialect);
+  await createSnapshots(db, dialect);
+  await createDeletions(db, dialect);
   await createStores(db);
 }
 
@@ -57,14 +63,14 @@ async function createStores(db: Transaction<HistorySchema>): Promise<void> {
     .execute();
 }
 
-async function createRuns(db: Transaction<HistorySchema>): Promise<void> {
+async function createRuns(db: Transaction<HistorySchema>, dialect: HistoryDialect): Promise<void> {
   const { schema } = db;
   await schema
     .createTable('runs')
-    .addColumn('number', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('number', 'integer', (column) => dialect.counter(column))
     .addColumn('verb', 'text', (column) => column.notNull())
     .addColumn('plan', 'text')
-    .addColumn('started_at', 'text', (column) => column.notNull())
+    .addColumn('started_at', dialect.orderedText, (column) => column.notNull())
     .addColumn('ended_at', 'text')
     .addColumn('outcome', 'text')
     .addColumn('snapshot_id', 'text')
@@ -77,26 +83,26 @@ async function createRuns(db: Transaction<HistorySchema>): Promise<void> {
   await schema.createIndex('runs_unended').on('runs').column('number').where(sql.ref('ended_at'), 'is', null).execute();
 }
 
-async function createSnapshots(db: Transaction<HistorySchema>): Promise<void> {
+async function createSnapshots(db: Transaction<HistorySchema>, { bytes, orderedText }: HistoryDialect): Promise<void> {
   await db.schema
     .createTable('snapshots')
-    .addColumn('store', 'text', (column) => column.notNull())
-    .addColumn('id', 'text', (column) => column.notNull())
+    .addColumn('store', orderedText, (column) => column.notNull())
+    .addColumn('id', orderedText, (column) => column.notNull())
     .addColumn('plan', 'text', (column) => column.notNull())
     .addColumn('manifest_sha256', 'text', (column) => column.notNull())
     .addColumn('verification', 'text')
     .addColumn('summary', 'text', (column) => column.notNull())
-    .addColumn('units', 'blob', (column) => column.notNull())
+    .addColumn('units', sql.raw(bytes), (column) => column.notNull())
     .addPrimaryKeyConstraint('snapshots_key', ['store', 'id'])
     .execute();
   await db.schema.createIndex('snapshots_by_id').on('snapshots').column('id').execute();
   await db.schema.createIndex('snapshots_by_plan').on('snapshots').columns(['plan', 'store']).execute();
 }
 
-async function createDeletions(db: Transaction<HistorySchema>): Promise<void> {
+async function createDeletions(db: Transaction<HistorySchema>, dialect: HistoryDialect): Promise<void> {
   await db.schema
     .createTable('deletions')
-    .addColumn('number', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('number', 'integer', (column) => dialect.counter(column))
     .addColumn('store', 'text', (column) => column.notNull())
     .addColumn('snapshot_id', 'text', (column) => column.notNull())
     .addColumn('plan', 'text', (column) => column.notNull())
@@ -116,16 +122,4 @@ async function createDatabaseTallies(db: Transaction<HistorySchema>): Promise<vo
     .addColumn('tally', 'text', (column) => column.notNull())
     .addPrimaryKeyConstraint('database_tallies_key', ['plan', 'source', 'unit'])
     .execute();
-}
-
-/** Runs of the time before had no key of their own, and commands alone started them. */
-async function tellRunsApart(db: Transaction<HistorySchema>): Promise<void> {
-  const trigger: RunTrigger = { kind: 'command', user: '', dueAt: null };
-  for (const column of ['key', 'trigger', 'notified_at']) await db.schema.alterTable('runs').addColumn(column, 'text').execute();
-  await db
-    .updateTable('runs')
-    .set({ key: sql`'n-' || number`, trigger: JSON.stringify(trigger) })
-    .execute();
-  await db.schema.createIndex('runs_by_key').unique().on('runs').column('key').execute();
-  await db.schema.createIndex('runs_by_start').on('runs').column('started_at').execute();
 }

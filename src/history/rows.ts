@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
-import type { Selectable } from 'kysely';
-import type { Manifest } from '../domain/manifest.ts';
+import type { Insertable, Selectable } from 'kysely';
+import type { Manifest, Part } from '../domain/manifest.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { RunTrigger } from '../domain/run-request.ts';
 import { snapshotSizeBytes } from '../domain/snapshot.ts';
@@ -21,7 +21,7 @@ async function packUnits(units: Manifest['units']): Promise<Uint8Array> {
   return json.length < compressedFromBytes ? json : compress(json, compression);
 }
 
-async function unpackUnits(stored: Uint8Array): Promise<Manifest['units']> {
+export async function unpackUnits(stored: Uint8Array): Promise<Manifest['units']> {
   const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
   const json = bytes.subarray(0, zstdMagic.length).equals(zstdMagic) ? await decompress(bytes) : bytes;
   return JSON.parse(json.toString()) as Manifest['units'];
@@ -50,6 +50,33 @@ function endOf(row: Selectable<RunsTable>): RunEnd | null {
   };
 }
 
+/** What is told of an ended run in columns of its own. */
+export function endColumns({
+  startedAt,
+  endedAt,
+  error,
+  details,
+}: {
+  readonly startedAt: Date;
+  readonly endedAt: Date;
+  readonly error: { readonly message: string } | null;
+  readonly details: Readonly<Record<string, unknown>>;
+}) {
+  const { parts, sizeBytes } = details;
+  const archive: unknown = Array.isArray(parts) ? parts.find((part: Partial<Part> | null) => part?.role === 'archive') : undefined;
+  return {
+    file_name: (archive as Part | undefined)?.name ?? null,
+    size_bytes: typeof sizeBytes === 'number' ? sizeBytes : null,
+    duration_ms: Math.max(0, endedAt.getTime() - startedAt.getTime()),
+    error_message: error === null ? null : plainText(error.message),
+  };
+}
+
+/** As every database takes it: PostgreSQL refuses text with a NUL. */
+export function plainText(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\u{fffd}');
+}
+
 export async function rowOfSnapshot({
   store,
   manifest,
@@ -61,18 +88,45 @@ export async function rowOfSnapshot({
     id: manifest.id,
     plan: manifest.plan,
     manifest_sha256: manifestSha256,
+    ...factColumns(manifest),
     verification: null,
     summary: JSON.stringify(summary),
     units: await packUnits(units),
   };
 }
 
-export async function snapshotOf(row: Selectable<SnapshotsTable>): Promise<Snapshot> {
+/** What lists need of a manifest. */
+export function factColumns(manifest: Manifest) {
+  const { sequence, createdAt, outcome, description, encryption } = manifest;
+  return {
+    sequence,
+    created_at: createdAt,
+    outcome,
+    size_bytes: snapshotSizeBytes(manifest),
+    description: description === null ? null : plainText(description),
+    encrypted: encryption === null ? 0 : 1,
+    files: JSON.stringify(filesOf(manifest)),
+  };
+}
+
+function filesOf({ parts, units }: Manifest): SnapshotFacts['files'] {
+  return parts
+    .filter(({ role }) => role === 'archive')
+    .map(({ name, sizeBytes }) => {
+      const dumps = units.filter((unit) => unit.part === name && unit.content === 'dump' && unit.dump.scope === 'database');
+      const dump = dumps.length === 1 && dumps[0]?.content === 'dump' ? dumps[0].dump : null;
+      return { name, sizeBytes, database: dump?.database ?? null, host: dump?.host ?? null };
+    });
+}
+
+export async function snapshotOf(row: Parameters<typeof summaryOf>[0] & Pick<SnapshotsTable, 'units'>): Promise<Snapshot> {
   const summary = summaryOf(row);
   return { ...summary, manifest: { ...summary.manifest, units: await unpackUnits(row.units) } };
 }
 
-export function summaryOf(row: Omit<Selectable<SnapshotsTable>, 'units'>): SnapshotSummary {
+export function summaryOf(
+  row: Pick<Selectable<SnapshotsTable>, 'store' | 'manifest_sha256' | 'verification' | 'summary'>,
+): SnapshotSummary {
   return {
     store: row.store,
     manifest: JSON.parse(row.summary) as SnapshotSummary['manifest'],
@@ -81,25 +135,19 @@ export function summaryOf(row: Omit<Selectable<SnapshotsTable>, 'units'>): Snaps
   };
 }
 
-export function factsOf({ store, manifest, verification }: Snapshot): SnapshotFacts {
-  const { id, plan, sequence, createdAt, outcome, description, encryption, parts, units } = manifest;
-  const archives = parts.filter(({ role }) => role === 'archive');
+export function factsOf(row: Omit<Selectable<SnapshotsTable>, 'manifest_sha256' | 'summary' | 'units'>): SnapshotFacts {
   return {
-    store,
-    id,
-    plan,
-    sequence,
-    createdAt,
-    outcome,
-    description,
-    verification,
-    sizeBytes: snapshotSizeBytes(manifest),
-    encrypted: encryption !== null,
-    files: archives.map(({ name, sizeBytes }) => {
-      const unit = units.find((candidate) => candidate.part === name && candidate.content === 'dump');
-      const dump = unit?.content === 'dump' ? unit.dump : null;
-      return { name, sizeBytes, database: dump?.database ?? null, host: dump?.host ?? null };
-    }),
+    store: row.store,
+    id: row.id,
+    plan: row.plan,
+    sequence: row.sequence,
+    createdAt: row.created_at,
+    outcome: row.outcome as SnapshotFacts['outcome'],
+    sizeBytes: row.size_bytes,
+    description: row.description,
+    encrypted: row.encrypted === 1,
+    verification: verificationOf(row.verification),
+    files: JSON.parse(row.files) as SnapshotFacts['files'],
   };
 }
 
@@ -116,5 +164,18 @@ export function deletionOf(row: Selectable<DeletionsTable>): Deletion {
     at: new Date(row.at),
     phase: row.phase as Deletion['phase'],
     reason: row.reason,
+  };
+}
+
+export function rowOfDeletion({ key, plan, at, phase, reason }: Deletion): Insertable<DeletionsTable> {
+  const instant = at.toISOString();
+  return {
+    store: key.store,
+    snapshot_id: key.id,
+    plan,
+    at: instant,
+    phase,
+    reason: plainText(reason),
+    record_key: JSON.stringify([key.store, key.id, plan, instant, phase]),
   };
 }

@@ -8,6 +8,8 @@ export interface HistorySchema {
   readonly deletions: DeletionsTable;
   readonly stores: StoresTable;
   readonly database_tallies: DatabaseTalliesTable;
+  /** In PostgreSQL alone: one row, whose number every change moves. */
+  readonly revision: { readonly number: number };
 }
 
 export interface RunsTable {
@@ -25,6 +27,12 @@ export interface RunsTable {
   readonly key: string;
   /** A RunTrigger as JSON. */
   readonly trigger: string;
+  /** First archive of the snapshot that a backup made. */
+  readonly file_name: string | null;
+  readonly size_bytes: number | null;
+  readonly duration_ms: number | null;
+  /** The message of `error`. */
+  readonly error_message: string | null;
   readonly notified_at: string | null;
 }
 
@@ -33,6 +41,15 @@ export interface SnapshotsTable {
   readonly id: string;
   readonly plan: string;
   readonly manifest_sha256: string;
+  readonly sequence: number;
+  readonly created_at: string;
+  readonly outcome: string;
+  readonly size_bytes: number;
+  readonly description: string | null;
+  /** 1 or 0. */
+  readonly encrypted: number;
+  /** `SnapshotFacts.files` as JSON. */
+  readonly files: string;
   readonly verification: string | null;
   /** The manifest without its units. */
   readonly summary: string;
@@ -61,4 +78,6 @@ export interface DeletionsTable {
   readonly at: string;
   readonly phase: string;
   readonly reason: string;
+  /** Its content in one text: the same record twice is one. Null for those of the time before there was one. */
+  readonly record_key: string | null;
 }

@@ -4,6 +4,7 @@ import { HoldfastError } from '../domain/errors.ts';
 import { nodeSqliteDialect } from '../platform/node-sqlite-dialect.ts';
 import { createSqliteFile, openSqliteFile } from '../platform/sqlite-file.ts';
 import type { History } from '../ports/history.ts';
+import { sqliteDialect } from './dialect.ts';
 import { damagedHistory, isSqliteError, newerHistory, translated } from './history-errors.ts';
 import { KyselyHistory } from './kysely-history.ts';
 import { knownVersion, migrate } from './migrations.ts';
@@ -13,9 +14,9 @@ export async function openSqliteHistory(file: string, { check = false }: { reado
   await createFile(file);
   const db = new Kysely<HistorySchema>({ dialect: nodeSqliteDialect(openDatabase(file), (error) => translated(error, file)) });
   try {
-    const found = await migrate(db);
+    const found = await migrate(db, sqliteDialect);
     if (found > knownVersion) throw newerHistory(file, { found, known: knownVersion });
-    const history = new KyselyHistory(db, file);
+    const history = new KyselyHistory(db, { where: file, dialect: sqliteDialect });
     if (check) await requireWhole(db, history, file);
     return history;
   } catch (error) {

@@ -37,7 +37,7 @@ export interface History extends AsyncDisposable {
 
   /** Columns alone, quick for tens of thousands: newest first by creation. */
   facts(filter: FactsFilter): Promise<readonly SnapshotFacts[]>;
-  /** Changes whenever anything was written by anybody; equal means that nothing was. Cheap enough for every request. */
+  /** Changes whenever a run, snapshot or deletion did, by anybody; equal means that none did. Cheap enough for every request. */
   revision(): Promise<string>;
 
   /** Where a store lay when it was last looked into (`Store.locatedOn`); null when that is not known. */
@@ -80,7 +80,7 @@ export interface SnapshotFacts {
   readonly description: string | null;
   readonly encrypted: boolean;
   readonly verification: Verification;
-  /** Its archives, in order. `database` and `host` are null for trees and for what is sealed. */
+  /** Its archives, in order. `database` and `host` are null for trees, for what is sealed, and when it holds several. */
   readonly files: readonly {
     readonly name: string;
     readonly sizeBytes: number;

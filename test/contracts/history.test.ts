@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +29,7 @@ const endingWith = (change: (end: NonNullable<Run['end']>) => Run['end']) =>
     runs: async (filter) => (await right.runs(filter)).map((run) => ({ ...run, end: run.end === null ? null : change(run.end) })),
   }));
 
+let later = 0;
 const ignoring = (name: keyof History) => broken(() => ({ [name]: async () => undefined }));
 
 describeContractTests('the history contract', {
@@ -85,6 +87,42 @@ describeContractTests('the history contract', {
     })),
     'deletions come back in the order of their recording': broken((right) => ({
       deletions: async (filter) => (await right.deletions(filter)).toReversed(),
+    })),
+    'a run is found by its key, and the same key is one run': broken((right) => ({
+      startRun: (run) => right.startRun({ ...run, key: randomUUID() }),
+    })),
+    'runs are filtered by outcome and start, and paged by key': broken((right) => ({
+      runs: ({ before: _, ...filter }) => right.runs(filter),
+    })),
+    'ended runs are totalled by plan, verb and outcome': broken((right) => ({
+      runTotals: async () => (await right.runTotals()).filter(({ plan }) => plan !== null),
+    })),
+    'text that some databases refuse is recorded all the same': broken((right) => ({
+      recordDeletion: async (deletion) => {
+        if (deletion.reason.includes('\0')) throw new Error('invalid byte sequence for encoding "UTF8": 0x00');
+        await right.recordDeletion(deletion);
+      },
+    })),
+    'somebody being told of a run changes nothing else, and unknown runs are passed over': broken((right) => ({
+      recordNotified: async (run, at) => {
+        if ((await right.run(run)) === undefined) throw new Error('no such run');
+        await right.recordNotified(run, at);
+      },
+    })),
+    'facts tell what lists need of a snapshot': broken((right) => ({
+      facts: async (filter) => (await right.facts(filter)).map((one) => ({ ...one, files: [] })),
+    })),
+    'facts follow a manifest that was recorded anew': broken((right) => ({
+      facts: async (filter) => (await right.facts(filter)).map((one) => ({ ...one, sequence: 1 })),
+    })),
+    'facts are listed newest first, filtered and paged': broken((right) => ({
+      facts: async (filter) => (await right.facts(filter)).toReversed(),
+    })),
+    'the revision changes with everything that changes, by whomever, and with nothing else': broken(() => ({
+      revision: async () => randomUUID(),
+    })),
+    'the same deletion recorded again is one': broken((right) => ({
+      recordDeletion: (deletion) => right.recordDeletion({ ...deletion, at: new Date(deletion.at.getTime() + ++later) }),
     })),
     'everything is there when the history is opened again': ignoring('recordSnapshot'),
     'several may write at once, and each sees what the others wrote': broken((right) => {

@@ -161,6 +161,135 @@ export const historyClauses: readonly Clause<HistorySubject>[] = [
     expect(await history.deletions({ plan: 'home' })).toEqual([intended, done]);
     expect(await history.deletions({})).toHaveLength(3);
   }),
+  clause('a run is found by its key, and the same key is one run', async (history) => {
+    const started = newRun({ trigger: { kind: 'schedule', user: '*system', dueAt: '2026-01-01T02:00:00.000Z' } });
+    const run = await history.startRun(started);
+    expect(await history.startRun(started)).toBe(run);
+    expect(await history.runs({})).toHaveLength(1);
+    expect(await history.run(started.key)).toEqual({ id: run, ...started, end: null });
+    expect(await history.run(randomUUID())).toBeUndefined();
+  }),
+  clause('runs are filtered by outcome and start, and paged by key', async (history) => {
+    const keys: string[] = [];
+    for (const [day, outcome] of ['failed', 'succeeded', 'failed', 'cancelled'].entries()) {
+      const started = newRun({ startedAt: new Date(Date.UTC(2026, 0, 1 + day)) });
+      keys.push(started.key);
+      await history.endRun(await history.startRun(started), { ...runEnd, outcome: outcome as RunEnd['outcome'] });
+    }
+    const found = async (filter: Parameters<History['runs']>[0]) => (await history.runs(filter)).map(({ key: run }) => keys.indexOf(run));
+    expect(await found({ outcome: 'failed' })).toEqual([2, 0]);
+    expect(await found({ since: new Date('2026-01-03T00:00:00.000Z') })).toEqual([3, 2]);
+    expect(await found({ before: keys[2] ?? '', limit: 1 })).toEqual([1]);
+    expect(await found({ before: keys[0] ?? '' })).toEqual([]);
+    expect(await found({ before: randomUUID() })).toEqual([]);
+  }),
+  clause('ended runs are totalled by plan, verb and outcome', async (history) => {
+    const end = async (given: Partial<NewRun>, minutes: number, outcome: RunEnd['outcome'] = 'succeeded') =>
+      history.endRun(await history.startRun(newRun(given)), {
+        ...runEnd,
+        endedAt: new Date(startedAt.getTime() + minutes * 60_000),
+        outcome,
+      });
+    await history.startRun(newRun());
+    await end({}, 1);
+    await end({}, 2);
+    await end({}, 3, 'failed');
+    await end({ plan: null, verb: 'rescue' }, -1);
+    const totals = (await history.runTotals()).toSorted((a, b) => a.durationMs - b.durationMs);
+    expect(totals).toEqual([
+      { plan: null, verb: 'rescue', outcome: 'succeeded', count: 1, durationMs: 0 },
+      { plan: 'home', verb: 'backup', outcome: 'failed', count: 1, durationMs: 180_000 },
+      { plan: 'home', verb: 'backup', outcome: 'succeeded', count: 2, durationMs: 180_000 },
+    ]);
+  }),
+  clause('text that some databases refuse is recorded all the same', async (history) => {
+    const run = await history.startRun(newRun());
+    const error = { code: 'INTERNAL', message: 'a\0b \u{d800} c', hint: '\0' };
+    await history.endRun(run, { ...runEnd, error, details: { '\0': '\0' } });
+    expect((await history.runs({}))[0]?.end).toEqual({ ...runEnd, error, details: { '\0': '\0' } });
+    await history.recordSnapshot({ ...snapshot, manifest: { ...snapshot.manifest, description: 'a\0b' } });
+    expect((await history.facts({}))[0]?.description).toBe('a\u{fffd}b');
+    await history.recordDeletion({ key, plan: 'home', at: startedAt, phase: 'done', reason: 'a\0b' });
+    expect((await history.deletions({}))[0]?.reason).toBe('a\u{fffd}b');
+  }),
+  clause('somebody being told of a run changes nothing else, and unknown runs are passed over', async (history) => {
+    const started = newRun();
+    const run = await history.startRun(started);
+    await history.recordNotified(started.key, startedAt);
+    await history.recordNotified(randomUUID(), startedAt);
+    expect(await history.runs({})).toEqual([{ id: run, ...started, end: null }]);
+  }),
+  clause('facts tell what lists need of a snapshot', async (history) => {
+    const manifest = withTables({ ...snapshot.manifest, description: 'before the move', outcome: 'degraded' }, 2, `${id}.tar`);
+    await history.recordSnapshot({ ...snapshot, manifest });
+    await history.recordVerification(key, failed);
+    const { sequence, createdAt } = manifest;
+    const files = [{ name: `${id}.tar`, sizeBytes: 10, database: 'app', host: 'db.example' }];
+    expect(await history.facts({})).toEqual([
+      {
+        store: 'nas',
+        id,
+        plan: 'home',
+        sequence,
+        createdAt,
+        outcome: 'degraded',
+        sizeBytes: 10,
+        description: 'before the move',
+        encrypted: false,
+        verification: failed,
+        files,
+      },
+    ]);
+  }),
+  clause('facts follow a manifest that was recorded anew', async (history) => {
+    await history.recordSnapshot(snapshot);
+    const other = { ...snapshot.manifest, sequence: 9, description: 'anew', createdAt: '2026-02-01T02:00:00.000Z' };
+    await history.recordSnapshot({ ...snapshot, manifest: other, manifestSha256: 'b'.repeat(64) });
+    expect(await history.facts({})).toMatchObject([{ sequence: 9, description: 'anew', createdAt: other.createdAt }]);
+  }),
+  clause('facts are listed newest first, filtered and paged', async (history) => {
+    const times = ['2026-01-02', '2026-01-01', '2026-01-02'].map((day) => `${day}T02:00:00.000Z`);
+    for (const [index, createdAt] of times.entries())
+      for (const store of ['nas', 'Cloud', 'cloud']) {
+        const made = recorded(store, `${index === 2 ? 'office' : 'home'}-2026010${index + 1}-020000`);
+        await history.recordSnapshot({ ...made, manifest: { ...made.manifest, createdAt } });
+      }
+    const found = async (filter: Parameters<History['facts']>[0]) =>
+      (await history.facts(filter)).map((one) => `${one.store}/${one.id.slice(0, -7)}`);
+    const all = ['office-20260103', 'home-20260101', 'home-20260102'].flatMap((made) => [`nas/${made}`, `cloud/${made}`, `Cloud/${made}`]);
+    expect(await found({})).toEqual(all);
+    expect(await found({ plan: 'office' })).toEqual(all.slice(0, 3));
+    expect(await found({ store: 'cloud', plan: 'home' })).toEqual(['cloud/home-20260101', 'cloud/home-20260102']);
+    const second = (await history.facts({}))[1];
+    expect(await found({ limit: 3, ...(second === undefined ? {} : { before: second }) })).toEqual(all.slice(2, 5));
+  }),
+  clause('the revision changes with everything that changes, by whomever, and with nothing else', async (history, subject) => {
+    await using other = await subject.open();
+    const run = await history.startRun(newRun());
+    const changes: readonly ((writer: History) => Promise<unknown>)[] = [
+      (writer) => writer.startRun(newRun()),
+      (writer) => writer.endRun(run, { ...runEnd, details: { change: randomUUID() } }),
+      (writer) => writer.recordSnapshot(recorded(randomUUID(), id)),
+      (writer) => writer.recordVerification(key, { ...failed, findings: [randomUUID()] }),
+      (writer) => writer.recordDeletion({ key, plan: randomUUID(), at: startedAt, phase: 'done', reason: '' }),
+      async (writer) => writer.forgetSnapshot({ store: (await history.facts({})).find(({ store }) => store !== 'nas')?.store ?? '', id }),
+    ];
+    await history.recordSnapshot(snapshot);
+    for (const change of changes)
+      for (const writer of [history, other]) {
+        const before = await history.revision();
+        await history.facts({});
+        expect(await history.revision()).toBe(before);
+        await change(writer);
+        expect(await history.revision()).not.toBe(before);
+      }
+  }),
+  clause('the same deletion recorded again is one', async (history) => {
+    const intended = { key, plan: 'home', at: startedAt, phase: 'intended', reason: 'old' } as const;
+    await history.recordDeletion(intended);
+    await history.recordDeletion(intended);
+    expect(await history.deletions({})).toEqual([intended]);
+  }),
   clause('everything is there when the history is opened again', async (history, subject) => {
     const run = await history.startRun(newRun());
     await history.recordSnapshot(snapshot);
@@ -205,7 +334,7 @@ function recorded(store: string, snapshotId: string) {
 }
 
 /** The same snapshot as if it held a database of so many tables. */
-function withTables(manifest: Manifest, count: number): Manifest {
+function withTables(manifest: Manifest, count: number, part = 'app.sql.zst'): Manifest {
   const tables = Array.from({ length: count }, (_, index) => ({
     schema: 'public',
     name: `table_${index}`,
@@ -222,14 +351,14 @@ function withTables(manifest: Manifest, count: number): Manifest {
         name: 'app',
         source: 'postgres',
         sourceName: 'postgres',
-        part: 'app.sql.zst',
+        part,
         path: null,
         sizeBytes: 1,
         dump: {
           engine: 'postgres',
           scope: 'database',
           database: 'app',
-          host: null,
+          host: 'db.example',
           serverVersion: '15.14',
           tool: 'pg_dump 15.14',
           properties: { encoding: 'UTF8' },
