@@ -110,6 +110,13 @@ class Interruption {
   }
 }
 
+async function workForService(): Promise<void> {
+  const { env: environment } = process;
+  const { work } = await import('./worker.ts');
+  await work(environment);
+}
+
 // Last, when everything above is defined. `--version` loads little else.
 if (process.argv.length === 3 && process.argv[2] === '--version') process.stdout.write(`${version}\n`);
+else if (process.argv[2] === 'run-request' && process.send !== undefined) await workForService();
 else await main();

@@ -86,15 +86,9 @@ export async function configurationSchema(): Promise<unknown> {
 /** Tells when a schedule first wants a run after a given moment; null when never. */
 export async function dueTimes(schedule: PlanSchedule | null): Promise<(after: Date) => Date | null> {
   if (schedule === null) return () => null;
-  const { Cron } = await import('croner');
+  const { nextTimes } = await import('./scheduler/cron-times.ts');
   const { cron, timeZone } = schedule;
-  const job = new Cron(cron, {
-    mode: '5-part',
-    paused: true,
-    fixedTimeRule: 'no-wildcard',
-    ...(timeZone === null ? {} : { timezone: timeZone }),
-  });
-  return (after) => job.nextRun(after);
+  return (after) => nextTimes({ cron, timeZone, offsetMs: 0 }, after, 1)[0] ?? null;
 }
 
 // --- the world of operations ---

@@ -80,7 +80,12 @@ async function missedIds({ plan, from, depth, settling }: CopyingTo, context: Op
   return missed.map(({ manifest }) => manifest.id).filter((id) => kept.has(id));
 }
 
-async function copyAndProve(snapshot: Snapshot, { from, signal, settling }: CopyingTo, context: OperationContext): Promise<CopyResult> {
+/** One snapshot into the store of `settling`, read back there. What goes wrong is told, not thrown. */
+export async function copyAndProve(
+  snapshot: Snapshot,
+  { from, signal, settling }: CopyingTo,
+  context: OperationContext,
+): Promise<CopyResult> {
   const { store } = settling;
   try {
     await requireSpace(store, snapshotSizeBytes(snapshot.manifest), signal);
