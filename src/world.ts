@@ -42,7 +42,7 @@ interface FileChoice extends Pick<ConfigureOptions, 'file' | 'missingSecrets'> {
 }
 
 async function loadFile({ file, missingSecrets, isOptional }: FileChoice, { environment }: OpenContext): Promise<LoadedConfig | null> {
-  const [{ loadConfig }, { openReferences }, { readTextFile }, { isHoldfastError }, { sources, stores }] = await Promise.all([
+  const [{ loadConfig }, { openReferences }, { readTextFile }, { isHoldfastError }, descriptors] = await Promise.all([
     import('./config/load-config.ts'),
     import('./secrets/references.ts'),
     import('./platform/text-file.ts'),
@@ -51,7 +51,7 @@ async function loadFile({ file, missingSecrets, isOptional }: FileChoice, { envi
   ]);
   const references = openReferences({ environment, readFile: readTextFile });
   try {
-    return await loadConfig({ file, cwd: process.cwd(), environment, sources, stores, readFile: readTextFile, references, missingSecrets });
+    return await loadConfig({ file, cwd: process.cwd(), environment, ...descriptors, readFile: readTextFile, references, missingSecrets });
   } catch (error) {
     if (isOptional && isHoldfastError(error, 'CONFIG_NOT_FOUND')) return null;
     throw error;
@@ -65,11 +65,12 @@ function localStoreAt(path: string): PlanStore {
 }
 
 async function registries() {
-  const [{ sourceDescriptors }, { storeDescriptors }] = await Promise.all([
+  const [{ sourceDescriptors }, { storeDescriptors }, { notifierDescriptors }] = await Promise.all([
     import('./sources/registry.ts'),
     import('./stores/registry.ts'),
+    import('./notifiers/registry.ts'),
   ]);
-  return { sources: sourceDescriptors, stores: storeDescriptors };
+  return { sources: sourceDescriptors, stores: storeDescriptors, notifiers: notifierDescriptors };
 }
 
 export async function describeConfiguration(configuration: Configuration): Promise<{ readonly text: string; readonly json: unknown }> {

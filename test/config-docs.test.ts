@@ -8,12 +8,13 @@ import { programVariables } from '../src/config/environment-names.ts';
 import { loadConfig } from '../src/config/load-config.ts';
 import { readTextFile } from '../src/platform/text-file.ts';
 import { openReferences } from '../src/secrets/references.ts';
+import { notifierDescriptors } from '../src/notifiers/registry.ts';
 import { sourceDescriptors } from '../src/sources/registry.ts';
 import { storeDescriptors } from '../src/stores/registry.ts';
 import { configReference } from './config-reference.ts';
 
 const root = join(import.meta.dirname, '..');
-const registries = { sources: sourceDescriptors, stores: storeDescriptors };
+const registries = { sources: sourceDescriptors, stores: storeDescriptors, notifiers: notifierDescriptors };
 
 describe('the published pages', () => {
   // After a change of a schema: npx vitest run test/config-docs.test.ts -u

@@ -20,6 +20,7 @@ async function everythingShown(environment: Record<string, string>, files: Reado
       environment,
       sources: sourceDescriptors,
       stores: storeDescriptors,
+      notifiers: [],
       readFile,
       references: openReferences({ environment, readFile }),
     });

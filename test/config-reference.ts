@@ -1,5 +1,6 @@
 import { planVariables } from '../src/config/environment-plan.ts';
 import { configSchema } from '../src/config/config-schema.ts';
+import { notifierDescriptors } from '../src/notifiers/registry.ts';
 import { sourceDescriptors } from '../src/sources/registry.ts';
 import { storeDescriptors } from '../src/stores/registry.ts';
 
@@ -18,7 +19,7 @@ interface Json {
   readonly $defs?: Readonly<Record<string, Json>>;
 }
 
-const registries = { sources: sourceDescriptors, stores: storeDescriptors };
+const registries = { sources: sourceDescriptors, stores: storeDescriptors, notifiers: notifierDescriptors };
 
 /** The page `docs/formats/config.md`: its words from here, its tables from the schemas. */
 export function configReference(): string {
@@ -32,6 +33,8 @@ export function configReference(): string {
     ...kinds('source').flatMap(([name, json]) => section(name.replace('source-', ''), json)),
     '## Stores',
     ...kinds('store').flatMap(([name, json]) => section(name.replace('store-', ''), json)),
+    channels,
+    ...kinds('notify').flatMap(([name, json]) => section(name.replace('notify-', ''), json)),
     secrets,
     environment,
     variables(),
@@ -119,6 +122,10 @@ Holdfast reads one YAML file, or the environment alone. The file is the one name
 - A store without \`name\` is called \`<kind>:<place>\`. Two plans that name the same place share the store.
 
 This page is made from the schemas that check the file; a test keeps it so.`;
+
+const channels = `## Channels
+
+Entries of \`notify\`: each is told the events that it lists, by default the group \`problems\`. Without an entry nobody is told.`;
 
 const secrets = `## Secrets
 

@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { loadConfig } from '../src/config/load-config.ts';
 import { readTextFile } from '../src/platform/text-file.ts';
 import { openReferences } from '../src/secrets/references.ts';
+import { notifierDescriptors } from '../src/notifiers/registry.ts';
 import { sourceDescriptors } from '../src/sources/registry.ts';
 import { storeDescriptors } from '../src/stores/registry.ts';
 
@@ -84,7 +85,7 @@ async function loadPlans(text: string): ReturnType<typeof loadConfig> {
     const file = join(directory, 'holdfast.yaml');
     writeFileSync(file, text.replaceAll('age1…', `age1${'q'.repeat(58)}`));
     const references = openReferences({ environment: {}, readFile: readTextFile });
-    const registries = { sources: sourceDescriptors, stores: storeDescriptors };
+    const registries = { sources: sourceDescriptors, stores: storeDescriptors, notifiers: notifierDescriptors };
     return await loadConfig({
       file,
       cwd: directory,

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import type { z } from 'zod';
 import type { EnvironmentSetting } from '../src/ports/descriptor.ts';
 import { keysAt } from '../src/config/schema-walk.ts';
-import { sourceSchema, storeSchema } from '../src/config/plan-schema.ts';
+import { notifySchema, sourceSchema, storeSchema } from '../src/config/plan-schema.ts';
+import { notifierDescriptors } from '../src/notifiers/registry.ts';
 import { sourceDescriptors } from '../src/sources/registry.ts';
 import { storeDescriptors } from '../src/stores/registry.ts';
 
@@ -25,6 +26,7 @@ interface Registry {
 const registries: readonly Registry[] = [
   { folder: 'sources', entries: sourceDescriptors, commonKeys: Object.keys(sourceSchema.shape) },
   { folder: 'stores', entries: storeDescriptors, commonKeys: Object.keys(storeSchema.shape) },
+  { folder: 'notifiers', entries: notifierDescriptors, commonKeys: Object.keys(notifySchema.shape) },
 ];
 
 /** Folders with code in them: an empty one is nothing to git either. */

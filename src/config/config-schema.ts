@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { planNamePattern, planSchema, sourceSchema, storeSchema } from './plan-schema.ts';
+import { notifySchema, planNamePattern, planSchema, sourceSchema, storeSchema } from './plan-schema.ts';
 import type { Registries } from './plan-items.ts';
 
 type JsonSchema = Readonly<Record<string, unknown>>;
@@ -14,7 +14,7 @@ interface Kind {
  * The JSON Schema (draft 2020-12) of the configuration file, for editors. It says what can be written; that dates exist,
  * names differ and secrets can be found is checked by `loadConfig` alone.
  */
-export function configSchema({ sources, stores }: Registries): JsonSchema {
+export function configSchema({ sources, stores, notifiers }: Registries): JsonSchema {
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Holdfast configuration',
@@ -33,24 +33,27 @@ export function configSchema({ sources, stores }: Registries): JsonSchema {
     required: ['plans'],
     additionalProperties: false,
     $defs: {
-      plan: planJson(sources, stores),
+      plan: planJson({ sources, stores, notifiers }),
       ...definitions('source', sources, sourceSchema),
       ...definitions('store', stores, storeSchema),
+      ...definitions('notify', notifiers, notifySchema),
     },
   };
 }
 
-function planJson(sources: readonly Kind[], stores: readonly Kind[]): JsonSchema {
+function planJson({ sources, stores, notifiers }: Registries): JsonSchema {
   const { properties, ...plan } = toJson(planSchema);
-  return {
-    title: 'Plan',
-    ...plan,
-    properties: { ...(properties as object), sources: listOf('source', sources), stores: listOf('store', stores) },
+  const lists = {
+    sources: listOf('source', sources, planSchema.shape.sources),
+    stores: listOf('store', stores, planSchema.shape.stores),
+    notify: listOf('notify', notifiers, planSchema.shape.notify),
   };
+  return { title: 'Plan', ...plan, properties: { ...(properties as object), ...lists } };
 }
 
-function listOf(what: 'source' | 'store', kinds: readonly Kind[]): JsonSchema {
-  const { description } = toJson(planSchema.shape[what === 'source' ? 'sources' : 'stores']);
+function listOf(what: string, kinds: readonly Kind[], list: z.ZodType): JsonSchema {
+  const { description } = toJson(list);
+  if (kinds.length === 0) return { type: 'array', minItems: 1, description, items: false };
   return { type: 'array', minItems: 1, description, items: { oneOf: kinds.map(({ kind }) => ({ $ref: `#/$defs/${what}-${kind}` })) } };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { load, problems, refusal, warnings } from '../../test/fixtures/config/load.ts';
+import { eventKinds } from '../domain/events.ts';
 import type { Secret } from '../domain/secret.ts';
 
 const least = { DATABASE_URL: 'postgres://app:pw@db/shop', BACKUP_DIR: '/b' };
@@ -52,6 +53,32 @@ describe('the environment alone', () => {
     [{ BACKUP_SCHEDULE_TIME: '02:00' }, { schedule: { cron: '0 2 * * *' } }],
     [{ BACKUP_SCHEDULE: '0 2 * * *', BACKUP_ENABLED: 'true' }, { schedule: { cron: '0 2 * * *' } }],
     [{ BACKUP_SCHEDULE: '0 2 * * *', BACKUP_ENABLED: 'false' }, { schedule: null }],
+    [
+      { BACKUP_SCHEDULE: '0 2 * * *', BACKUP_SCHEDULE_MISSED: 'within 6h', BACKUP_SCHEDULE_JITTER: '10m' },
+      { schedule: { missed: 'within', missedWithinMs: 21_600_000, jitterMs: 600_000 }, schedules: { expire: null } },
+    ],
+    [
+      { BACKUP_SCHEDULE: '0 2 * * *', BACKUP_RETENTION_DAYS: '30', BACKUP_TIMEZONE: 'Europe/Berlin' },
+      { schedules: { expire: { cron: '0 3 * * *', timeZone: 'Europe/Berlin' }, verify: null, drill: null } },
+    ],
+    [
+      { BACKUP_CLEANUP_SCHEDULE: '5 3 * * *', BACKUP_VERIFY_SCHEDULE: '0 5 * * SAT', BACKUP_DRILL_SCHEDULE: '0 6 1 * *' },
+      { schedules: { expire: { cron: '5 3 * * *' }, verify: { cron: '0 5 * * SAT', which: 'newest' }, drill: { cron: '0 6 1 * *' } } },
+    ],
+    [
+      { BACKUP_SCHEDULE: '0 2 * * *', BACKUP_RETENTION_DAYS: '30', BACKUP_DRILL_SCHEDULE: '0 6 1 * *', BACKUP_ENABLED: 'false' },
+      { schedule: null, schedules: { expire: null, verify: null, drill: null } },
+    ],
+    [
+      { BACKUP_PAGER: '110', BACKUP_PING_URL: 'https://ping.example.org/x', BACKUP_ALERT_ON: 'backup-failed overdue' },
+      {
+        notify: [
+          { kind: 'pager', name: 'pager:110', events: ['backup-failed', 'overdue'] },
+          { kind: 'ping', events: ['backup-started', 'backup-succeeded', 'backup-failed', 'overdue'] },
+        ],
+      },
+    ],
+    [{ BACKUP_PAGER: '110', BACKUP_ALERT_ON: 'all' }, { notify: [{ events: eventKinds }] }],
     [{ BACKUP_RETENTION_DAYS: '30' }, { stores: [{ keep: { days: 30 } }] }],
     [{ BACKUP_RETENTION_COUNT: '7' }, { stores: [{ keep: { last: 7 } }] }],
     [
@@ -158,9 +185,15 @@ describe('the environment alone', () => {
       }),
     ).toEqual([
       'BACKUP_FILES_EXCLUDE: has no effect without BACKUP_FILES (BACKUP_FILES_EXCLUDE belongs to files)',
-      'BACKUP_ALERT_EMAIL: is not known and has no effect',
+      'BACKUP_ALERT_EMAIL: is not known and has no effect; did you mean BACKUP_ALERT_ON?',
       'BACKUP_RETENTON_DAYS: is not known and has no effect; did you mean BACKUP_RETENTION_DAYS?',
       'HOLDFAST_DATADIR: is not known and has no effect; did you mean HOLDFAST_DATA_DIR?',
+    ]);
+  });
+
+  test('warns of events that nobody is told', async () => {
+    expect(await warnings({ environment: { ...least, BACKUP_ALERT_ON: 'all' } })).toEqual([
+      'BACKUP_ALERT_ON: has no effect: no other BACKUP_ALERT_… variable says whom to tell',
     ]);
   });
 

@@ -1,16 +1,12 @@
 import type { EnvironmentSetting } from '../ports/descriptor.ts';
 import type { ConfigNode, MapEntry, MapNode, Origin } from './config-node.ts';
+import { entry, nested, placedSettings, type KeySetting, type Placed } from './environment-tree.ts';
 import { given, settingNode, type Environment, type Setting } from './environment-value.ts';
 import type { Findings } from './findings.ts';
 import type { Registries } from './plan-items.ts';
 import { roleAt } from './schema-walk.ts';
 
-/** A variable and the key of a plan that it sets. */
-interface PlanSetting extends Setting {
-  readonly path: readonly [string, ...string[]];
-}
-
-const planSettings: readonly PlanSetting[] = [
+const planSettings: readonly KeySetting[] = [
   { variable: 'BACKUP_LAYOUT', path: ['layout'], format: 'text', isSecret: false },
   { variable: 'BACKUP_COMPRESSION', path: ['compression', 'kind'], format: 'text', isSecret: false },
   { variable: 'BACKUP_COMPRESSION_LEVEL', path: ['compression', 'level'], format: 'number', isSecret: false },
@@ -21,11 +17,16 @@ const planSettings: readonly PlanSetting[] = [
   { variable: 'BACKUP_SCHEDULE', path: ['schedule', 'cron'], format: 'text', isSecret: false },
   { variable: 'BACKUP_SCHEDULE_DAYS', path: ['schedule', 'days'], format: 'names', isSecret: false },
   { variable: 'BACKUP_SCHEDULE_TIME', path: ['schedule', 'time'], format: 'text', isSecret: false },
+  { variable: 'BACKUP_SCHEDULE_MISSED', path: ['schedule', 'missed'], format: 'text', isSecret: false },
+  { variable: 'BACKUP_SCHEDULE_JITTER', path: ['schedule', 'jitter'], format: 'text', isSecret: false },
+  { variable: 'BACKUP_CLEANUP_SCHEDULE', path: ['schedules', 'expire', 'cron'], format: 'text', isSecret: false },
+  { variable: 'BACKUP_VERIFY_SCHEDULE', path: ['schedules', 'verify', 'cron'], format: 'text', isSecret: false },
+  { variable: 'BACKUP_DRILL_SCHEDULE', path: ['schedules', 'drill', 'cron'], format: 'text', isSecret: false },
   { variable: 'BACKUP_VERIFY', path: ['verify'], format: 'text', isSecret: false },
   { variable: 'BACKUP_DRILL_SERVER', path: ['drill', 'server'], format: 'text', isSecret: true },
 ];
 
-const keepSettings: readonly PlanSetting[] = [
+const keepSettings: readonly KeySetting[] = [
   { variable: 'BACKUP_RETENTION_COUNT', path: ['last'], format: 'number', isSecret: false },
   { variable: 'BACKUP_RETENTION_DAYS', path: ['days'], format: 'number', isSecret: false },
   { variable: 'BACKUP_RETENTION_DAILY', path: ['daily'], format: 'number', isSecret: false },
@@ -37,6 +38,8 @@ const keepSettings: readonly PlanSetting[] = [
 const nameVariable = 'BACKUP_PLAN';
 const enabledVariable = 'BACKUP_ENABLED';
 const zoneVariable = 'BACKUP_TIMEZONE';
+const eventsVariable = 'BACKUP_ALERT_ON';
+const cleanupCron = '0 3 * * *';
 
 /** What one variable does: for the reference page and the list of known names. */
 export interface KnownVariable {
@@ -49,7 +52,7 @@ export interface KnownVariable {
 
 /** Every variable that makes a plan, in the order of the reference page. */
 export function planVariables(registries: Registries): readonly KnownVariable[] {
-  const ofKinds = [...registries.sources, ...registries.stores].flatMap((descriptor) =>
+  const ofKinds = [...registries.sources, ...registries.stores, ...registries.notifiers].flatMap((descriptor) =>
     kindSettings(descriptor).map(({ variable, path, format, isSecret }) => ({
       variable,
       sets: path === undefined ? `read by ${descriptor.kind} itself` : `${path.join('.')} of ${descriptor.kind}`,
@@ -64,8 +67,9 @@ export function planVariables(registries: Registries): readonly KnownVariable[] 
     ...ofKinds,
     ...ofPlans,
     ...ofKeep,
-    { variable: zoneVariable, sets: 'schedule.timeZone and keep.timeZone', format: 'text', isSecret: false },
-    { variable: enabledVariable, sets: 'false: no schedule', format: 'flag', isSecret: false },
+    { variable: eventsVariable, sets: 'events of every channel', format: 'names', isSecret: false },
+    { variable: zoneVariable, sets: 'timeZone of schedule, schedules and keep', format: 'text', isSecret: false },
+    { variable: enabledVariable, sets: 'false: no schedule at all', format: 'flag', isSecret: false },
   ];
 }
 
@@ -96,20 +100,19 @@ export function environmentPlan(environment: Environment, registries: Registries
   const origin = originOf(nameVariable);
   const sources = itemsOf(registries.sources, environment, findings);
   const stores = itemsOf(registries.stores, environment, findings).map((store) => withKeep(store, environment, findings));
+  const channels = withEvents(itemsOf(registries.notifiers, environment, findings), environment, findings);
+  const [first] = channels;
   const entries: MapEntry[] = [
     entry('sources', { kind: 'list', items: sources, origin: originOf('DATABASE_URL') }),
     ...planEntries(environment, findings),
     entry('stores', { kind: 'list', items: stores, origin: originOf('BACKUP_DIR') }),
+    ...(first === undefined ? [] : [entry('notify', { kind: 'list', items: channels, origin: first.origin })]),
   ];
   return { key: name, keyOrigin: origin, value: { kind: 'map', entries, origin } };
 }
 
 function originOf(variable: string): Origin {
   return { kind: 'environment', variable };
-}
-
-function entry(key: string, value: ConfigNode): MapEntry {
-  return { key, keyOrigin: value.origin, value };
 }
 
 function itemsOf(kinds: readonly Kind[], environment: Environment, findings: Findings): readonly MapNode[] {
@@ -137,51 +140,74 @@ function itemsOf(kinds: readonly Kind[], environment: Environment, findings: Fin
   });
 }
 
-/** Keys of the plan, nested where a path has two steps. */
+/** Keys of the plan beside its sources, stores and channels. */
 function planEntries(environment: Environment, findings: Findings): readonly MapEntry[] {
-  const isEnabled = settingNode({ variable: enabledVariable, format: 'flag', isSecret: false }, environment, findings);
-  if (isEnabled?.kind === 'scalar' && typeof isEnabled.value !== 'boolean') {
-    findings.problem(isEnabled.origin, [], 'must be true or false');
-  }
-  const isOff = isEnabled?.kind === 'scalar' && isEnabled.value === false;
-  const groups = new Map<string, MapEntry[]>();
-  const entries: MapEntry[] = [];
-  for (const setting of planSettings) {
-    const node = settingNode(setting, environment, findings);
-    const [key, inner] = setting.path;
-    if (node === undefined || (key === 'schedule' && isOff)) continue;
-    if (inner === undefined) entries.push(entry(key, node));
-    else groups.set(key, [...(groups.get(key) ?? []), entry(inner, node)]);
-  }
-  addZone(groups, 'schedule', environment);
-  addDefaultCompression(groups);
-  for (const [key, inside] of groups)
-    entries.push(entry(key, { kind: 'map', entries: inside, origin: inside[0]?.keyOrigin ?? { kind: 'default' } }));
-  return entries;
+  const isOff = isSwitchedOff(environment, findings);
+  const placed = placedSettings(planSettings, environment, findings).filter(({ path }) => !isOff || !isOfSchedules(path));
+  const all = [...defaultCompression(placed), ...placed, ...defaultCleanup(placed, environment)];
+  return nested([...all, ...zones(all, environment)]);
 }
 
-function addZone(groups: Map<string, MapEntry[]>, key: string, environment: Environment): void {
-  const zone = given(environment, zoneVariable);
-  const group = groups.get(key);
-  if (zone === undefined || group === undefined) return;
-  group.push(entry('timeZone', { kind: 'scalar', value: zone, origin: originOf(zoneVariable), verbatim: true }));
+function isSwitchedOff(environment: Environment, findings: Findings): boolean {
+  const isEnabled = settingNode({ variable: enabledVariable, format: 'flag', isSecret: false }, environment, findings);
+  if (isEnabled?.kind !== 'scalar') return false;
+  if (typeof isEnabled.value !== 'boolean') findings.problem(isEnabled.origin, [], 'must be true or false');
+  return isEnabled.value === false;
+}
+
+function isOfSchedules([key]: Placed['path']): boolean {
+  return key === 'schedule' || key === 'schedules';
+}
+
+function byDefault(path: Placed['path'], value: string): Placed {
+  return { path, node: { kind: 'scalar', value, origin: { kind: 'default' }, verbatim: true } };
 }
 
 /** gzip, where a file's default is zstd: S1.3 and S3.1 name `.sql.gz`, and every machine has gunzip. */
-function addDefaultCompression(groups: Map<string, MapEntry[]>): void {
-  const group = groups.get('compression') ?? [];
-  if (group.some(({ key }) => key === 'kind')) return;
-  groups.set('compression', [entry('kind', { kind: 'scalar', value: 'gzip', origin: { kind: 'default' }, verbatim: true }), ...group]);
+function defaultCompression(placed: readonly Placed[]): readonly Placed[] {
+  const path = ['compression', 'kind'];
+  return placed.some((each) => isAt(each, path)) ? [] : [byDefault(path, 'gzip')];
+}
+
+/** S1.4: a service that makes backups on schedule, and is told how long to keep them, removes old ones every night. */
+function defaultCleanup(placed: readonly Placed[], environment: Environment): readonly Placed[] {
+  const path = ['schedules', 'expire', 'cron'];
+  const isWanted =
+    placed.some((each) => each.path[0] === 'schedule') && keepSettings.some(({ variable }) => given(environment, variable) !== undefined);
+  return isWanted && !placed.some((each) => isAt(each, path)) ? [byDefault(path, cleanupCron)] : [];
+}
+
+function isAt({ path }: Placed, wanted: Placed['path']): boolean {
+  return path.join('.') === wanted.join('.');
+}
+
+/** Every schedule is in the one time zone that the environment names. */
+function zones(placed: readonly Placed[], environment: Environment): readonly Placed[] {
+  const zone = zoneNode(environment);
+  if (zone === undefined) return [];
+  const schedules = new Set(placed.filter(({ path }) => isOfSchedules(path)).map(({ path }) => path.slice(0, -1).join('.')));
+  return [...schedules].map((path) => ({ path: [...path.split('.'), 'timeZone'], node: zone }));
+}
+
+function zoneNode(environment: Environment): ConfigNode | undefined {
+  const zone = given(environment, zoneVariable);
+  return zone === undefined ? undefined : { kind: 'scalar', value: zone, origin: originOf(zoneVariable), verbatim: true };
 }
 
 function withKeep(store: MapNode, environment: Environment, findings: Findings): MapNode {
-  const rules = keepSettings.flatMap((setting) => {
-    const node = settingNode(setting, environment, findings);
-    return node === undefined ? [] : [entry(setting.path[0], node)];
-  });
-  const [first] = rules;
+  const placed = placedSettings(keepSettings, environment, findings);
+  const [first] = placed;
   if (first === undefined) return store;
-  const groups = new Map([['keep', rules]]);
-  if (rules.some(({ key }) => key !== 'last' && key !== 'days')) addZone(groups, 'keep', environment);
-  return { ...store, entries: [...store.entries, entry('keep', { kind: 'map', entries: rules, origin: first.keyOrigin })] };
+  const zone = placed.some(({ path: [key] }) => key !== 'last' && key !== 'days') ? zoneNode(environment) : undefined;
+  const rules = nested([...placed, ...(zone === undefined ? [] : [{ path: ['timeZone'], node: zone }])]);
+  return { ...store, entries: [...store.entries, entry('keep', { kind: 'map', entries: rules, origin: first.node.origin })] };
+}
+
+/** One variable says for all channels what is told. */
+function withEvents(channels: readonly MapNode[], environment: Environment, findings: Findings): readonly MapNode[] {
+  const node = settingNode({ variable: eventsVariable, format: 'names', isSecret: false }, environment, findings);
+  if (node === undefined) return channels;
+  if (channels.length === 0) findings.warning(node.origin, [], 'has no effect: no other BACKUP_ALERT_… variable says whom to tell');
+  const events: ConfigNode = node.kind === 'list' ? node : { kind: 'list', items: [node], origin: node.origin };
+  return channels.map((channel) => ({ ...channel, entries: [...channel.entries, entry('events', events)] }));
 }

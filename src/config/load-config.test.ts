@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { load, problems, refusal, warnings } from '../../test/fixtures/config/load.ts';
+import { eventGroups, eventKinds } from '../domain/events.ts';
 import { Secret } from '../domain/secret.ts';
 
 /** A plan with these lines besides, or in place of, a source and a store that work. */
@@ -124,6 +125,78 @@ describe('keys of a plan', () => {
     },
   );
 
+  test.each([
+    ['skip', { missed: 'skip', missedWithinMs: null }],
+    ['run-once', { missed: 'run-once', missedWithinMs: null }],
+    ['within 6h', { missed: 'within', missedWithinMs: 6 * 3_600_000 }],
+    ['within 1d 12h', { missed: 'within', missedWithinMs: 36 * 3_600_000 }],
+  ])('schedule: missed: %s', async (written, expected) => {
+    expect((await home(`schedule: { cron: "0 2 * * *", missed: ${written} }`))?.schedule).toMatchObject(expected);
+  });
+
+  test('schedules: expire, verify and drill have times of their own, and jitter', async () => {
+    const lines = [
+      'schedules:',
+      '  expire: { time: "03:00", jitter: 10m }',
+      '  verify: { days: [Sat], time: "05:00", which: all, depth: present }',
+      '  drill: { cron: "0 6 1 * *", timeZone: Europe/Berlin, missed: run-once }',
+    ];
+    const rest = { missed: 'skip', missedWithinMs: null, timeZone: null, jitterMs: 0 };
+    expect((await home(...lines))?.schedules).toEqual({
+      expire: { ...rest, cron: '0 3 * * *', jitterMs: 600_000 },
+      verify: { ...rest, cron: '0 5 * * SAT', depth: 'present', which: 'all' },
+      drill: { ...rest, cron: '0 6 1 * *', timeZone: 'Europe/Berlin', missed: 'run-once' },
+    });
+    expect((await home('schedules: { verify: { time: "05:00" } }'))?.schedules.verify).toMatchObject({
+      depth: 'readable',
+      which: 'newest',
+    });
+  });
+
+  test.each([
+    ['day', '0 4 * * *'],
+    ['week', '0 4 * * SUN'],
+    ['month', '0 4 1 * *'],
+  ])('drill: every: %s makes a schedule, unless there is one', async (every, cron) => {
+    const drill = `drill: { every: ${every} }`;
+    expect((await home(drill, 'schedule: { time: "02:00", timeZone: Asia/Tokyo, missed: skip }'))?.schedules.drill).toEqual({
+      cron,
+      timeZone: 'Asia/Tokyo',
+      missed: 'run-once',
+      missedWithinMs: null,
+      jitterMs: 0,
+    });
+    expect((await home(drill, 'schedules: { drill: { time: "01:15" } }'))?.schedules.drill?.cron).toBe('15 1 * * *');
+  });
+
+  test('notify: who is told, and what: groups are spelled out, and what a kind cannot do without is added', async () => {
+    const { plans } = await load({
+      files: plan(
+        'notify:',
+        '  - { kind: pager, number: "110" }',
+        '  - { kind: pager, name: night, number: "112", events: [starts, backup-failed] }',
+        '  - { kind: ping, url: "${env:PING}", events: [drill-failed] }',
+      ),
+      environment: { PING: 'https://ping.example.org/hunter22' },
+    });
+    const channels = plans.get('home')?.notify ?? [];
+    expect(channels.map(({ kind, name }) => [kind, name])).toEqual([
+      ['pager', 'pager:110'],
+      ['pager', 'night'],
+      ['ping', 'ping:ping.example.org'],
+    ]);
+    expect(channels[0]?.events).toEqual(eventGroups.problems);
+    expect(channels[1]?.events).toEqual(['backup-started', 'backup-failed']);
+    expect(channels[2]?.events).toEqual(['backup-started', 'backup-succeeded', 'drill-failed']);
+    expect(channels[0]?.config).toEqual({ number: '110' });
+  });
+
+  test('notify: a channel whose secret is missing is named by its kind, when secrets may be missing', async () => {
+    const files = plan('notify: [{ kind: ping, url: "${env:PING}" }]');
+    const { plans } = await load({ files, options: { missingSecrets: 'defer' } });
+    expect(plans.get('home')?.notify[0]?.name).toBe('ping');
+  });
+
   test('objectives are hours and minutes', async () => {
     expect((await home('objectives: { rpo: 1d 2h, rto: 30m }'))?.objectives).toEqual({ rpoHours: 26, rtoMinutes: 30 });
   });
@@ -185,6 +258,7 @@ describe('names', () => {
 });
 
 describe('a broken file', () => {
+  const eventWords = [...Object.keys(eventGroups), ...eventKinds].map((word) => `"${word}"`);
   const cases: readonly (readonly [what: string, text: string, ...expected: string[]])[] = [
     ['an empty file', '', 'holdfast.yaml:1:1: is empty; it must hold "plans"'],
     ['a list', '- a\n', 'holdfast.yaml:1:1: must hold keys with values, "plans" among them'],
@@ -204,7 +278,7 @@ describe('a broken file', () => {
     [
       'an unknown key near none',
       plan('quiesce: { kind: docker }'),
-      'holdfast.yaml:5:5 plans.home.quiesce: unknown key "quiesce"; known: sources, layout, compression, encryption, stores, fileName, schedule, verify, drill, objectives',
+      'holdfast.yaml:5:5 plans.home.quiesce: unknown key "quiesce"; known: sources, layout, compression, encryption, stores, fileName, schedule, schedules, verify, drill, objectives, notify',
     ],
     [
       'kinds that do not exist',
@@ -258,6 +332,35 @@ describe('a broken file', () => {
       'holdfast.yaml:5:29 plans.home.schedule.days[1]: unknown weekday "Mittwoch"; write Mon to Sun',
       'holdfast.yaml:5:46 plans.home.schedule.time: 02:10 is not on a quarter of an hour; choose 02:00 or 02:15',
     ],
+    [
+      'a missed-run policy of no kind',
+      plan('schedule: { time: "02:15", missed: sometimes, jitter: 10 }'),
+      'holdfast.yaml:5:40 plans.home.schedule.missed: must be "skip", "run-once", or "within" and a duration such as "within 6h"',
+      'holdfast.yaml:5:59 plans.home.schedule.jitter: must be text, not a number; put it in quotes',
+    ],
+    [
+      'schedules of nothing, and without a time',
+      plan('schedules: { backup: { time: "02:15" }, drill: { depth: readable, time: "04:00" }, verify: { which: all } }'),
+      'holdfast.yaml:5:18 plans.home.schedules.backup: unknown key "backup"; known: expire, verify, drill',
+      'holdfast.yaml:5:54 plans.home.schedules.drill.depth: unknown key "depth"; known: cron, days, time, timeZone, missed, jitter',
+      'holdfast.yaml:5:96 plans.home.schedules.verify: needs "cron" or "time"',
+    ],
+    [
+      'channels that tell nobody',
+      plan(
+        'notify: [{ kind: pger, number: "1" }, { kind: pager, number: x, events: [failures] }, { kind: pager, number: "2", events: [] }]',
+      ),
+      'holdfast.yaml:5:22 plans.home.notify[0].kind: unknown kind of channel "pger"; did you mean "pager"?',
+      'holdfast.yaml:5:66 plans.home.notify[1].number: must be digits',
+      `holdfast.yaml:5:78 plans.home.notify[1].events[0]: must be ${eventWords.slice(0, -1).join(', ')} or ${eventWords.at(-1)}, not "failures"`,
+      'holdfast.yaml:5:127 plans.home.notify[2].events: must not be empty',
+    ],
+    [
+      'two channels of one name',
+      plan('notify: [{ kind: pager, number: "1" }, { kind: pager, number: "1", events: [all] }]'),
+      'holdfast.yaml:5:44 plans.home.notify[1].name: another channel of the plan is named "pager:1" too; give each a "name" of its own',
+    ],
+    ['a plan that tells nobody in a list', plan('notify: []'), 'holdfast.yaml:5:13 plans.home.notify: must not be empty'],
     ['days without time', plan('schedule: { days: [Mon] }'), 'holdfast.yaml:5:15 plans.home.schedule: needs "time" beside "days"'],
     [
       'retention that keeps nothing or less',
@@ -329,7 +432,7 @@ describe('a broken file', () => {
     [
       'a key of no prototype',
       plan('__proto__: { layout: bundle }'),
-      'holdfast.yaml:5:5 plans.home.__proto__: unknown key "__proto__"; known: sources, layout, compression, encryption, stores, fileName, schedule, verify, drill, objectives',
+      'holdfast.yaml:5:5 plans.home.__proto__: unknown key "__proto__"; known: sources, layout, compression, encryption, stores, fileName, schedule, schedules, verify, drill, objectives, notify',
     ],
     [
       'a comma in plain text',

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { HoldfastError } from '../domain/errors.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { SourceDescriptor, StoreDescriptor } from '../ports/descriptor.ts';
+import type { NotifierDescriptor } from '../ports/notifier.ts';
 import type { References } from '../ports/references.ts';
 import type { ReadTextFile } from '../ports/text-file.ts';
 import { entryOf, type ConfigNode, type MapEntry } from './config-node.ts';
@@ -25,6 +26,7 @@ export interface LoadOptions {
   readonly environment: Environment;
   readonly sources: readonly SourceDescriptor[];
   readonly stores: readonly StoreDescriptor[];
+  readonly notifiers: readonly NotifierDescriptor[];
   readonly readFile: ReadTextFile;
   readonly references: References;
   /**
@@ -69,7 +71,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
 }
 
 function buildingContext(
-  { references, environment, cwd, missingSecrets = 'refuse', sources, stores }: LoadOptions,
+  { references, environment, cwd, missingSecrets = 'refuse', sources, stores, notifiers }: LoadOptions,
   directory: string,
 ): Building {
   return {
@@ -83,7 +85,7 @@ function buildingContext(
     unresolved: new Set(),
     usedVariables: new Set(),
     seen: new Set(),
-    registries: { sources, stores },
+    registries: { sources, stores, notifiers },
   };
 }
 

@@ -1,16 +1,24 @@
 import type { Compression } from '../domain/manifest.ts';
 import { defaultLevel } from '../domain/compression.ts';
 import { parseDuration } from '../domain/duration.ts';
-import type { Objectives, Plan, PlanDrill, PlanEncryption, PlanSchedule, PlanSource } from '../domain/plan.ts';
+import type { Objectives, Plan, PlanDrill, PlanEncryption, PlanSource } from '../domain/plan.ts';
 import { entryOf, originAt, type ConfigNode, type KeyPath, type MapNode } from './config-node.ts';
 import { defaultFileName } from './file-name.ts';
 import { reportIssues, reportUnknownKeys } from './issues.ts';
 import { materialize } from './materialize.ts';
 import { defaultsAt } from './schema-walk.ts';
-import { buildSources, buildStores, type Building, type BuiltSource, type BuiltStore } from './plan-items.ts';
+import {
+  buildChannels,
+  buildSources,
+  buildStores,
+  type Building,
+  type BuiltChannel,
+  type BuiltSource,
+  type BuiltStore,
+} from './plan-items.ts';
 import { planNamePattern, planSchema, type PlanInput } from './plan-schema.ts';
-import { cronOf } from './schedule.ts';
-import type { Shown, ShownMap } from './shown.ts';
+import { buildSchedule, buildSchedules, shownSchedule, shownSchedules } from './plan-schedules.ts';
+import { byDefault, type Shown, type ShownMap } from './shown.ts';
 
 /** A plan, and the same as it may be shown. Stores have no name yet when the file gives none: that takes all plans. */
 export interface BuiltPlan {
@@ -19,7 +27,7 @@ export interface BuiltPlan {
   readonly shown: ShownMap;
 }
 
-const itemKeys: ReadonlySet<string> = new Set(['sources', 'stores']);
+const itemKeys: ReadonlySet<string> = new Set(['sources', 'stores', 'notify']);
 
 /** Checks one plan as a whole. Undefined when something is wrong; the findings say what. */
 export async function buildPlan(name: string, node: ConfigNode, path: KeyPath, context: Building): Promise<BuiltPlan | undefined> {
@@ -35,10 +43,11 @@ export async function buildPlan(name: string, node: ConfigNode, path: KeyPath, c
   const { input, shown } = await checkPlanKeys(node, path, context);
   const sources = await buildSources(node, path, context);
   const stores = await buildStores(node, path, context);
+  const channels = await buildChannels(node, path, context);
   if (input.layout === 'separate') checkFileName(node, { path, fileName: input.fileName ?? defaultFileName.separate, sources }, context);
   refuseSameDatabases(sources, context);
   if (findings.problems.length > before) return undefined;
-  return assemble(name, { input: input as PlanInput, shown, sources, stores }, context);
+  return assemble(name, { input: input as PlanInput, shown, sources, stores, channels }, context);
 }
 
 interface CheckedPlan {
@@ -46,12 +55,15 @@ interface CheckedPlan {
   readonly shown: ShownMap;
   readonly sources: readonly BuiltSource[];
   readonly stores: readonly BuiltStore[];
+  readonly channels: readonly BuiltChannel[];
 }
 
-function assemble(name: string, { input, shown, sources, stores }: CheckedPlan, context: Building): BuiltPlan {
+function assemble(name: string, { input, shown, sources, stores, channels }: CheckedPlan, context: Building): BuiltPlan {
   const fileName = input.fileName ?? defaultFileName[input.layout];
   const schedule = buildSchedule(input.schedule);
   const compression = buildCompression(input.compression);
+  const drill = buildDrill(input.drill);
+  const schedules = buildSchedules(input.schedules, { schedule, drill });
   return {
     plan: {
       name,
@@ -61,14 +73,14 @@ function assemble(name: string, { input, shown, sources, stores }: CheckedPlan, 
       encryption: buildEncryption(input.encryption, context),
       fileName,
       schedule,
-      schedules: { expire: null, verify: null, drill: null },
+      schedules,
       verify: input.verify,
-      drill: buildDrill(input.drill),
+      drill,
       objectives: buildObjectives(input.objectives),
-      notify: [],
+      notify: channels.map(({ channel }) => channel),
     },
     stores,
-    shown: completeShown(shown, { fileName, compression, schedule, items: { sources, stores } }),
+    shown: completeShown(shown, { fileName, compression, schedule, schedules, items: { sources, stores, notify: channels } }),
   };
 }
 
@@ -101,14 +113,6 @@ async function checkPlanKeys(node: MapNode, path: KeyPath, context: Building): P
 function listOf(node: ConfigNode | undefined, key: string): [string, unknown][] {
   if (node === undefined) return [];
   return [[key, node.kind === 'list' ? node.items : node.kind === 'map' ? {} : node.value]];
-}
-
-function buildSchedule(input: PlanInput['schedule']): PlanSchedule | null {
-  if (input === undefined) return null;
-  const rest = { missed: input.missed, missedWithinMs: null, jitterMs: 0 };
-  const timeZone = input.timeZone ?? null;
-  if (input.cron !== undefined) return { cron: input.cron.trim(), timeZone, ...rest };
-  return { cron: cronOf(input.days ?? ['Mon-Sun'], input.time ?? ''), timeZone, ...rest };
 }
 
 interface NamedFiles {
@@ -170,29 +174,39 @@ function buildObjectives(input: PlanInput['objectives']): Objectives {
 interface Completion {
   readonly fileName: string;
   readonly compression: Compression;
-  readonly schedule: PlanSchedule | null;
-  readonly items: { readonly sources: readonly BuiltSource[]; readonly stores: readonly BuiltStore[] };
+  readonly schedule: Plan['schedule'];
+  readonly schedules: Plan['schedules'];
+  readonly items: Readonly<Record<'sources' | 'stores' | 'notify', readonly { readonly shown: ShownMap }[]>>;
 }
 
 /** Every key of the plan in the order of the schema, with what holds where nothing was written. */
-function completeShown(shown: ShownMap, { fileName, compression, schedule, items }: Completion): ShownMap {
+function completeShown(shown: ShownMap, { fileName, compression, schedule, schedules, items }: Completion): ShownMap {
   const written = new Map(shown.entries);
   const defaults = defaultsAt(planSchema, []);
   const entries: [string, Shown][] = [];
   for (const key of Object.keys(planSchema.shape)) {
     const own = written.get(key);
-    if (key === 'sources' || key === 'stores') entries.push([key, { kind: 'list', items: items[key].map((item) => item.shown) }]);
+    if (key === 'sources' || key === 'stores' || (key === 'notify' && items.notify.length > 0))
+      entries.push([key, { kind: 'list', items: items[key].map((item) => item.shown) }]);
     else if (key === 'compression') entries.push([key, shownCompression(own, compression)]);
     else if (key === 'fileName') entries.push([key, own ?? byDefault(fileName)]);
-    else if (key === 'schedule' && own?.kind === 'map' && schedule !== null) entries.push([key, shownSchedule(own, schedule)]);
+    else if (key === 'schedule' && own?.kind === 'map' && schedule !== null)
+      entries.push([key, shownSchedule(own, schedule, defaultsAt(planSchema, [key]))]);
+    else if (key === 'schedules')
+      entries.push(
+        ...entry(
+          key,
+          shownSchedules(own, schedules, (verb) => defaultsAt(planSchema, [key, verb])),
+        ),
+      );
     else if (own !== undefined) entries.push([key, own]);
     else if (defaults.has(key)) entries.push([key, byDefault(String(defaults.get(key)))]);
   }
   return { kind: 'map', entries };
 }
 
-function byDefault(value: string | number): Shown {
-  return { kind: 'value', value, source: 'default' };
+function entry(key: string, shown: Shown | undefined): [string, Shown][] {
+  return shown === undefined ? [] : [[key, shown]];
 }
 
 function shownCompression(own: Shown | undefined, { kind, level }: Compression): Shown {
@@ -205,12 +219,4 @@ function shownCompression(own: Shown | undefined, { kind, level }: Compression):
       ['level', written.get('level') ?? byDefault(level)],
     ],
   };
-}
-
-function shownSchedule(own: ShownMap, { cron, missed }: PlanSchedule): Shown {
-  const keys = new Map(own.entries);
-  const entries = [...own.entries];
-  if (!keys.has('cron')) entries.push(['cron', { kind: 'value', value: cron, source: 'from days and time' }]);
-  if (!keys.has('missed')) entries.push(['missed', byDefault(missed)]);
-  return { kind: 'map', entries };
 }

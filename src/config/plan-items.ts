@@ -1,18 +1,21 @@
 import type { z } from 'zod';
 import { isHoldfastError } from '../domain/errors.ts';
-import type { KeepRules, PlanSource } from '../domain/plan.ts';
+import type { KeepRules, PlanChannel, PlanSource } from '../domain/plan.ts';
+import { eventGroups, eventKinds, type EventKind } from '../domain/events.ts';
 import type { SourceDescriptor, StoreDescriptor } from '../ports/descriptor.ts';
+import type { NotifierDescriptor } from '../ports/notifier.ts';
 import { checkNode, type CheckedNode } from './check-node.ts';
 import { entryOf, originAt, type ConfigNode, type KeyPath, type MapNode } from './config-node.ts';
 import type { Materializing } from './materialize.ts';
 import { suggestion } from '../domain/nearest.ts';
-import { sourceSchema, storeSchema, type KeepInput } from './plan-schema.ts';
+import { isEventGroup, notifySchema, sourceSchema, storeSchema, type KeepInput } from './plan-schema.ts';
 import { withoutQuotes, withoutSecrets } from './redaction.ts';
 import type { Shown, ShownMap } from './shown.ts';
 
 export interface Registries {
   readonly sources: readonly SourceDescriptor[];
   readonly stores: readonly StoreDescriptor[];
+  readonly notifiers: readonly NotifierDescriptor[];
 }
 
 export interface BuiltSource {
@@ -34,6 +37,12 @@ export interface BuiltStore {
   readonly shown: ShownMap;
 }
 
+export interface BuiltChannel {
+  readonly channel: PlanChannel;
+  readonly item: Item;
+  readonly shown: ShownMap;
+}
+
 /** One entry of a list in a plan. */
 export interface Item {
   readonly node: ConfigNode;
@@ -49,16 +58,20 @@ export async function buildSources(plan: MapNode, path: KeyPath, context: Buildi
     const checked = await checkItem(item, { what: 'source', schema: sourceSchema, descriptors: context.registries.sources }, context);
     if (checked !== undefined) built.push(buildSource(checked, item, context));
   }
-  for (const [index, { source, item }] of built.entries()) {
-    if (built.findIndex((other) => other.source.name === source.name) === index) continue;
-    const where = originAt(item.node, ['name']);
-    context.findings.problem(
-      where,
-      [...item.path, 'name'],
-      `another source of the plan is named "${source.name}" too; give each a "name" of its own`,
-    );
-  }
+  refuseSameNames(
+    'source',
+    built.map(({ source, item }) => ({ name: source.name, item })),
+    context,
+  );
   return built;
+}
+
+function refuseSameNames(what: string, named: readonly { readonly name: string; readonly item: Item }[], { findings }: Building): void {
+  for (const [index, { name, item }] of named.entries()) {
+    if (named.findIndex((other) => other.name === name) === index) continue;
+    const where = originAt(item.node, ['name']);
+    findings.problem(where, [...item.path, 'name'], `another ${what} of the plan is named "${name}" too; give each a "name" of its own`);
+  }
 }
 
 /** Stores of a plan, likewise. */
@@ -80,13 +93,28 @@ export async function buildStores(plan: MapNode, path: KeyPath, context: Buildin
   return built;
 }
 
+/** Whom the plan tells, likewise. */
+export async function buildChannels(plan: MapNode, path: KeyPath, context: Building): Promise<readonly BuiltChannel[]> {
+  const built: BuiltChannel[] = [];
+  for (const item of itemsOf(plan, path, 'notify')) {
+    const checked = await checkItem(item, { what: 'channel', schema: notifySchema, descriptors: context.registries.notifiers }, context);
+    if (checked !== undefined) built.push(buildChannel(checked, item, context));
+  }
+  refuseSameNames(
+    'channel',
+    built.map(({ channel, item }) => ({ name: channel.name, item })),
+    context,
+  );
+  return built;
+}
+
 function itemsOf(plan: MapNode, path: KeyPath, key: string): readonly Item[] {
   const list = entryOf(plan, key)?.value;
   return list?.kind === 'list' ? list.items.map((node, index) => ({ node, path: [...path, key, index] })) : [];
 }
 
 interface ItemType<Descriptor, Schema> {
-  readonly what: 'source' | 'store';
+  readonly what: 'source' | 'store' | 'channel';
   /** Keys that every kind has. */
   readonly schema: Schema;
   readonly descriptors: readonly Descriptor[];
@@ -192,6 +220,23 @@ function buildStore(
     item,
     shown: shownItem(common, own, undefined),
   };
+}
+
+function buildChannel(
+  { descriptor, common, own }: CheckedItem<NotifierDescriptor, z.infer<typeof notifySchema>>,
+  item: Item,
+  context: Building,
+): BuiltChannel {
+  const { kind, always = [] } = descriptor;
+  const place = ask(() => descriptor.place(own.data), item, context);
+  const name = common.data.name ?? withoutSecrets(place === undefined ? kind : `${kind}:${place}`, context.seen);
+  const wanted = new Set<EventKind>([...common.data.events.flatMap(kindsOf), ...always]);
+  const events = eventKinds.filter((each) => wanted.has(each));
+  return { channel: { kind, name, config: own.data, events }, item, shown: shownItem(common, own, name) };
+}
+
+function kindsOf(word: z.infer<typeof notifySchema>['events'][number]): readonly EventKind[] {
+  return isEventGroup(word) ? eventGroups[word] : [word];
 }
 
 function keepRules(keep: KeepInput): KeepRules {

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { defaultLevel, levelRange } from '../domain/compression.ts';
-import { parseDuration } from '../domain/duration.ts';
+import { eventGroups, eventKinds, type EventGroup } from '../domain/events.ts';
 import type { CompressionKind } from '../domain/manifest.ts';
 import { secretText } from '../ports/config-fields.ts';
+import { checkedText, duration, timeZone } from './checked-text.ts';
 import { placeholderProblem } from './file-name.ts';
-import { cronProblem, parseDays, parseTime, type Parsed } from './schedule.ts';
-import { timeZoneProblem } from './time-zone.ts';
+import { schedule, schedules } from './schedule-schema.ts';
 
 /** `[a-z0-9][a-z0-9_-]*`, at most 64 characters: it becomes part of file names. */
 export const planNamePattern = /^[a-z0-9][a-z0-9_-]{0,63}$/u;
@@ -15,16 +15,6 @@ const itemNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/u;
 const itemName = z
   .string()
   .regex(itemNamePattern, 'must begin with a letter or digit and hold only letters, digits, ".", "_" and "-", at most 64');
-
-/** A text that `problemOf` has nothing to say against. */
-function checkedText(problemOf: (text: string) => string | null) {
-  return z.string().superRefine((text, context) => {
-    const problem = problemOf(text);
-    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
-  });
-}
-
-const timeZone = checkedText(timeZoneProblem);
 
 const count = z.int().min(0, 'must not be negative');
 
@@ -57,6 +47,23 @@ export const storeSchema = z.strictObject({
   name: itemName.optional().describe('what messages call it; the same place has the same name in every plan'),
   keep: keep.optional(),
 });
+
+const eventGroupNames = Object.keys(eventGroups) as EventGroup[];
+
+/** Keys of every channel, beside those of its kind. */
+export const notifySchema = z.strictObject({
+  kind: z.string().describe('how somebody is told'),
+  name: itemName.optional().describe('unique in the plan; what status and messages call it'),
+  events: z
+    .array(z.enum([...eventGroupNames, ...eventKinds]))
+    .min(1, 'must not be empty')
+    .default(['problems'])
+    .describe('what is told: groups (problems, successes, starts, all) and single events; see docs/monitoring.md'),
+});
+
+export function isEventGroup(word: string): word is EventGroup {
+  return Object.hasOwn(eventGroups, word);
+}
 
 const compressionKinds = ['none', 'gzip', 'zstd'] as const satisfies readonly CompressionKind[];
 
@@ -109,37 +116,6 @@ const encryption = z
   })
   .describe('encrypts archives with age; absent: not encrypted');
 
-function problemIn(parsed: Parsed<unknown>): string | null {
-  return 'problem' in parsed ? parsed.problem : null;
-}
-
-const schedule = z
-  .strictObject({
-    cron: checkedText(cronProblem).optional().describe('five fields: minute hour day month weekday; for example "0 2 * * *"'),
-    days: z
-      .array(checkedText((day) => problemIn(parseDays([day]))))
-      .min(1)
-      .optional()
-      .describe('weekdays, for example [Mon, Wed] or [Mon-Fri]; absent: every day'),
-    time: checkedText((time) => problemIn(parseTime(time)))
-      .optional()
-      .describe('HH:mm on a quarter of an hour, for example "02:15"'),
-    timeZone: timeZone.optional().describe('for example Europe/Berlin; absent: the time zone of the machine'),
-    missed: z
-      .enum(['skip', 'run-once'])
-      .default('skip')
-      .describe('a time that passed while the machine was off: wait for the next one, or run once at start'),
-  })
-  .superRefine(({ cron, days, time }, context) => {
-    const add = (message: string, path: string[] = []) => context.addIssue({ code: 'custom', path, message });
-    if (cron !== undefined && days !== undefined) add('give "cron", or "days" and "time", not both', ['days']);
-    if (cron !== undefined && time !== undefined) add('give "cron", or "days" and "time", not both', ['time']);
-    if (cron === undefined && time === undefined) add(days === undefined ? 'needs "cron" or "time"' : 'needs "time" beside "days"');
-  })
-  .describe('when the plan runs; absent: only when asked');
-
-const duration = z.string().refine((text) => (parseDuration(text) ?? 0) > 0, 'must be a duration such as "26h", "30m" or "7d"');
-
 /** Keys of a plan. Sources and stores are checked by the schemas of their kinds. */
 export const planSchema = z.strictObject({
   sources: z.array(z.unknown()).min(1, 'must not be empty').describe('what is backed up'),
@@ -156,6 +132,7 @@ export const planSchema = z.strictObject({
       'name of archives, without extension, made of {plan}, {name}, {prefix} (db, files) and {timestamp}; default "{name}_backup_{timestamp}", of a bundle "{plan}_backup_{timestamp}"',
     ),
   schedule: schedule.optional(),
+  schedules: schedules.optional(),
   verify: z.enum(['none', 'present', 'readable']).default('readable').describe('how deep a run proves what it stored'),
   drill: z
     .strictObject({
@@ -173,6 +150,7 @@ export const planSchema = z.strictObject({
     })
     .optional()
     .describe('what status measures the plan by'),
+  notify: z.array(z.unknown()).min(1, 'must not be empty').optional().describe('who is told what happens'),
 });
 
 export type PlanInput = z.infer<typeof planSchema>;

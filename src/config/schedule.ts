@@ -1,4 +1,5 @@
 import { Cron } from 'croner';
+import { parseDuration } from '../domain/duration.ts';
 import { suggestion } from '../domain/nearest.ts';
 
 const weekdays = ['MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT', 'SUN'] as const;
@@ -62,6 +63,12 @@ export function parseTime(time: string): Parsed<string> {
   return {
     problem: `${time} is not on a quarter of an hour; choose ${clock(hour, minute - (minute % 15))} or ${clock(hour, minute - (minute % 15) + 15)}`,
   };
+}
+
+/** `within 6h` in milliseconds. */
+export function parseWithin(text: string): Parsed<number> {
+  const ms = parseDuration(/^within\s+(.+)$/u.exec(text.trim())?.[1] ?? '') ?? 0;
+  return ms > 0 ? { value: ms } : { problem: `must be "skip", "run-once", or "within" and a duration such as "within 6h"` };
 }
 
 /** Both must be free of problems. */

@@ -17,6 +17,9 @@ const file = `plans:
     stores:
       - { kind: local, path: /b, name: nas, keep: { last: 7 } }
     schedule: { time: "02:15", timeZone: Europe/Berlin }
+    schedules: { verify: { cron: "0 5 * * SAT" } }
+    drill: { every: week }
+    notify: [{ kind: pager, number: "110", token: "\${file:/run/secrets/pass}", events: [overdue] }]
 `;
 const files: Files = { '/srv/app/holdfast.yaml': file, '/run/secrets/pass': 'correct horse battery staple' };
 
@@ -54,7 +57,26 @@ plans:
       timeZone: Europe/Berlin                              # holdfast.yaml:11
       cron: "15 2 * * *"                                   # from days and time
       missed: skip                                         # default
+    schedules:
+      verify:
+        cron: "0 5 * * SAT"                                # holdfast.yaml:12
+        missed: skip                                       # default
+        depth: readable                                    # default
+        which: newest                                      # default
+      drill:
+        cron: "0 4 * * SUN"                                # from drill.every
+        timeZone: Europe/Berlin                            # from drill.every
+        missed: run-once                                   # from drill.every
     verify: readable                                       # default
+    drill:
+      every: week                                          # holdfast.yaml:13
+    notify:
+      - kind: pager                                        # holdfast.yaml:14
+        name: pager:110                                    # default
+        number: "110"                                      # holdfast.yaml:14
+        token: [secret from file:/run/secrets/pass]        # holdfast.yaml:14, file:/run/secrets/pass
+        events:
+          - overdue                                        # holdfast.yaml:14
 `);
   });
 

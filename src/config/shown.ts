@@ -17,3 +17,8 @@ export interface ShownMap {
   readonly kind: 'map';
   readonly entries: readonly (readonly [key: string, value: Shown])[];
 }
+
+/** A value that nobody wrote. */
+export function byDefault(value: string | number): ShownValue {
+  return { kind: 'value', value, source: 'default' };
+}

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { SourceDescriptor, StoreDescriptor } from '../../src/ports/descriptor.ts';
+import type { NotifierDescriptor } from '../../src/ports/notifier.ts';
 import { pathText, secretText } from '../../src/ports/config-fields.ts';
 import { HoldfastError } from '../../src/domain/errors.ts';
 import type { Secret } from '../../src/domain/secret.ts';
@@ -89,5 +90,37 @@ export const fakeBucket: StoreDescriptor<BucketConfig> = {
     { variable: 'BACKUP_BUCKET_ENDPOINT', key: 'endpoint', format: 'text', asks: true },
     { variable: 'BACKUP_BUCKET_SECRET_KEY', key: 'secretKey', format: 'text', asks: false },
   ],
+  open: neverOpened,
+};
+
+interface PagerConfig {
+  readonly number: string;
+  readonly token?: Secret | undefined;
+}
+
+export const fakePager: NotifierDescriptor<PagerConfig> = {
+  kind: 'pager',
+  title: 'Pager',
+  schema: z.strictObject({ number: z.string().regex(/^\d+$/u, 'must be digits'), token: secretText().optional() }),
+  place: ({ number }) => number,
+  environment: [
+    { variable: 'BACKUP_PAGER', key: 'number', format: 'text', asks: true },
+    { variable: 'BACKUP_PAGER_TOKEN', key: 'token', format: 'text', asks: false },
+  ],
+  open: neverOpened,
+};
+
+interface PingConfig {
+  readonly url: Secret;
+}
+
+/** Has to hear of starts and successes, and cannot tell its place without its secret. */
+export const fakePing: NotifierDescriptor<PingConfig> = {
+  kind: 'ping',
+  title: 'Ping',
+  schema: z.strictObject({ url: secretText() }),
+  place: ({ url }) => new URL(url.reveal()).host,
+  always: ['backup-started', 'backup-succeeded'],
+  environment: [{ variable: 'BACKUP_PING_URL', key: 'url', format: 'text', asks: true }],
   open: neverOpened,
 };
