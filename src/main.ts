@@ -204,7 +204,7 @@ async function openWorld({ context, terminal, check }: WorldOpening): Promise<Op
     ownDirectories,
     openStore: (planStore) => openStore(planStore, { installation: data.installation, context, stores }),
     openCipher: (encryption) => openCipher(encryption, context),
-    openDigester: () => new BackgroundDigester(context.clock),
+    openDigester: () => new BackgroundDigester(),
     openDumpEngine: (engine) => remembered(engines, engine, () => openDumpEngine(engine, sources, context)),
     openTreeTarget: async () => (await import('./sources/files/tree-target.ts')).openTreeTarget(context),
     liveDatabase: (plan, dump) => liveDatabase(plan, dump, { sourceOf, context }),

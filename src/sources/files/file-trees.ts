@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { throwIfAborted } from '../../domain/errors.ts';
 import type { TreeCounts, TreeRoot } from '../../domain/manifest.ts';
 import type { TreeEntry } from '../../domain/tree-entry.ts';
+import { PacedReader } from '../../platform/paced-reader.ts';
 import { loadPosix, type Posix } from '../../platform/posix.ts';
 import type { SourceContext } from '../../ports/descriptor.ts';
 import type { Source, TreeReport, TreeSink, TreeUnit } from '../../ports/source.ts';
@@ -94,11 +95,12 @@ class Reading {
   /** Returns how many entries lay below the root. */
   async read(root: TreeRoot, { posix, signal }: { readonly posix: Posix | undefined; readonly signal: AbortSignal }): Promise<number> {
     const turns = new Turns(signal);
-    const ahead = new LookAhead(new TreeWalk(root, this.#options), posix);
+    const reader = new PacedReader();
+    const ahead = new LookAhead(new TreeWalk(root, this.#options), { posix, reader });
     let entries = 0;
     try {
       for (let found = ahead.next(); found !== undefined; found = ahead.next()) {
-        await this.#hand(found, turns);
+        await this.#hand(found, { turns, reader });
         entries += 1;
       }
     } finally {
@@ -107,12 +109,12 @@ class Reading {
     return entries - 1;
   }
 
-  async #hand({ entry, file, path }: Found, turns: Turns): Promise<void> {
+  async #hand({ entry, file, path }: Found, { turns, reader }: { readonly turns: Turns; readonly reader: PacedReader }): Promise<void> {
     try {
       await turns.spend(entryCostBytes);
       this.counts[countOf[entry.type]] += 1;
       if (file === null) return await this.#sink.begin(entry);
-      const problem = await copyContent(file, { entry, sink: this.#sink, turns });
+      const problem = await copyContent(file, { entry, sink: this.#sink, turns, reader });
       if (problem !== null) this.#options.issues.add({ subject: printablePath(path), ...problem, severity: 'loss' });
     } finally {
       if (file !== null) closeSync(file.fd);
