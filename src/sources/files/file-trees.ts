@@ -4,6 +4,7 @@ import type { TreeCounts, TreeRoot } from '../../domain/manifest.ts';
 import type { TreeEntry } from '../../domain/tree-entry.ts';
 import { PacedReader } from '../../platform/paced-reader.ts';
 import { loadPosix, type Posix } from '../../platform/posix.ts';
+import type { Log } from '../../ports/log.ts';
 import type { SourceContext } from '../../ports/descriptor.ts';
 import type { Source, TreeReport, TreeSink, TreeUnit } from '../../ports/source.ts';
 import { EntryBuilder } from './entry-builder.ts';
@@ -15,6 +16,7 @@ import { OwnDirectories } from './own-directories.ts';
 import { OwnerNames } from './owner-names.ts';
 import { PathFilter } from './path-filter.ts';
 import { printablePath } from './printable-path.ts';
+import { removeStagingLeftovers } from './staging.ts';
 import { emptyRoot, findRoots } from './tree-roots.ts';
 import { type Found, TreeWalk, type WalkOptions } from './tree-walk.ts';
 import { Turns } from './turns.ts';
@@ -24,11 +26,13 @@ export class FileTrees implements Source {
   readonly #config: FilesConfig;
   readonly #name: string;
   readonly #ownDirectories: readonly string[];
+  readonly #log: Log;
 
-  constructor(config: FilesConfig, { name, ownDirectories }: Pick<SourceContext, 'name' | 'ownDirectories'>) {
+  constructor(config: FilesConfig, { name, ownDirectories, log }: Pick<SourceContext, 'name' | 'ownDirectories' | 'log'>) {
     this.#config = config;
     this.#name = name;
     this.#ownDirectories = ownDirectories;
+    this.#log = log;
   }
 
   async units(signal: AbortSignal): Promise<readonly TreeUnit[]> {
@@ -36,6 +40,7 @@ export class FileTrees implements Source {
     const roots = findRoots(this.#config, this.#name);
     const own = new OwnDirectories(this.#ownDirectories);
     for (const { originalPath } of roots) own.refuse(originalPath);
+    for (const { originalPath } of roots) await removeStagingLeftovers(originalPath, this.#log);
     const read = (sink: TreeSink, readSignal: AbortSignal): Promise<TreeReport> => this.#read(roots, sink, readSignal);
     return [{ content: 'tree', name: this.#name, prefix: 'files', estimatedBytes: null, roots, read }];
   }
