@@ -155,6 +155,19 @@ describeContractTests('the object store contract', {
     'a chunk is done with when the next is asked for: the giver may use its memory anew': broken((right) => ({
       put: async (name, body) => keep(right, name, await collect(body)),
     })),
+    "a chunk that was read is its receiver's, who may give it away": broken((right) => ({
+      async *get(name, options) {
+        const { sizeBytes = 0 } = (await right.stat(name, never)) ?? {};
+        for (let position = options.offset ?? 0; position < sizeBytes;) {
+          const chunk = await collect(
+            right.get(name, { ...options, offset: position, sizeBytes: Math.min(options.sizeBytes ?? Infinity, 65_536) }),
+          );
+          yield chunk;
+          if (chunk.length === 0) return;
+          position += chunk.length;
+        }
+      },
+    })),
     'a removed object is gone, others stay, and removing twice is fine': broken(() => ({ remove: async () => undefined })),
     'nothing is removed once the signal has fired': broken((right) => ({ remove: (name) => right.remove(name, never) })),
     'discarding what is unfinished leaves the object': broken((right) => ({
