@@ -4,7 +4,7 @@
 set -eu
 
 # A package, and the program that shows it is there.
-wanted='zstd:zstd age:age acl:setfacl attr:setfattr e2fsprogs:mkfs.ext4 exfatprogs:mkfs.exfat exfat-fuse:mount.exfat-fuse util-linux:losetup tar:tar gzip:gzip procps:ps faketime:faketime'
+wanted='zstd:zstd age:age acl:setfacl attr:setfattr e2fsprogs:mkfs.ext4 exfatprogs:mkfs.exfat exfat-fuse:mount.exfat-fuse util-linux:losetup tar:tar gzip:gzip procps:ps faketime:faketime docker.io:dockerd'
 PATH=$PATH:/usr/sbin:/sbin
 
 missing=''

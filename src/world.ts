@@ -136,7 +136,7 @@ export async function openWorld({ context, progress, check, started }: WorldOpen
     ownDirectories,
     openStore: (planStore) => openStore(planStore, { installation: data.installation, context, stores }),
     openCipher: (encryption) => openCipher(encryption, context),
-    openDigester: () => new BackgroundDigester(context.clock),
+    openDigester: () => new BackgroundDigester(),
     openDumpEngine: (engine) => remembered(engines, engine, () => openDumpEngine(engine, sources, context)),
     openTreeTarget: async () => (await import('./sources/files/tree-target.ts')).openTreeTarget(context),
     resolveReference: (text) => resolveReference(text, context),

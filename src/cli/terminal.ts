@@ -40,6 +40,11 @@ export class Terminal implements Progress, Log {
     return this.#err.isTTY === true && this.#out.isTTY === true && !this.#json;
   }
 
+  /** How many columns a result has; null where nobody counts them. */
+  get columns(): number | null {
+    return this.#out.isTTY === true ? columnsOf(this.#out) : null;
+  }
+
   useJson(): void {
     this.#json = true;
   }
@@ -95,7 +100,7 @@ export class Terminal implements Progress, Log {
 
   #draw(): void {
     if (this.#step === undefined) return;
-    const line = progressLine(this.#step, this.#options.monotonicMs()).slice(0, (this.#err.columns ?? 80) - 1);
+    const line = progressLine(this.#step, this.#options.monotonicMs(), (columnsOf(this.#err) ?? 80) - 1);
     this.#err.write(`\r\u001b[K${line}`);
     this.#drawn = true;
   }
@@ -142,6 +147,11 @@ export class Terminal implements Progress, Log {
   }
 }
 
+/** Terminals that do not know how wide they are say 0. */
+function columnsOf({ columns = 0 }: Stream): number | null {
+  return columns > 0 ? columns : null;
+}
+
 /** False when the reader has gone or the disk is full, which whoever watches the stream tells. */
 async function isWritten(out: Stream, text: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -153,18 +163,32 @@ function replacer(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? Number(value) : value;
 }
 
+/** The fullest account that fits on a line. */
 function progressLine(
   step: { readonly label: string; readonly totalBytes: number | null; readonly doneBytes: () => number; readonly startedMs: number },
   nowMs: number,
+  columns: number,
 ): string {
+  const [shortest = '', ...fuller] = accounts(step, nowMs);
+  const found = fuller.toReversed().find((text) => step.label.length + text.length <= columns) ?? shortest;
+  const label = step.label.slice(0, Math.max(0, columns - found.length));
+  return `${label}${found}`.slice(0, Math.max(0, columns));
+}
+
+/** What can be said beside the label, from the shortest on. */
+function accounts(
+  step: { readonly totalBytes: number | null; readonly doneBytes: () => number; readonly startedMs: number },
+  nowMs: number,
+): string[] {
   const done = step.doneBytes();
   const seconds = Math.max((nowMs - step.startedMs) / 1000, 0.001);
-  if (done === 0) return `${step.label} … ${formatDuration(seconds * 1000)}`;
+  if (done === 0) return [` … ${formatDuration(seconds * 1000)}`];
   const rate = done / seconds;
   const amount = `${formatBytes(done)}, ${formatBytes(rate)}/s`;
-  if (step.totalBytes === null || step.totalBytes < done) return `${step.label}  ${amount}`;
+  if (step.totalBytes === null || step.totalBytes < done) return [`  ${formatBytes(done)}`, `  ${amount}`];
   const share = done / step.totalBytes;
+  const percent = `${Math.floor(share * 100)} %`;
   const filled = Math.round(share * 20);
-  const left = formatDuration(((step.totalBytes - done) / rate) * 1000);
-  return `${step.label}  [${'█'.repeat(filled)}${'░'.repeat(20 - filled)}] ${Math.floor(share * 100)} %  ${amount}, ${left} left`;
+  const left = `${formatDuration(((step.totalBytes - done) / rate) * 1000)} left`;
+  return [`  ${percent}`, `  ${percent}, ${left}`, `  [${'█'.repeat(filled)}${'░'.repeat(20 - filled)}] ${percent}  ${amount}, ${left}`];
 }

@@ -3,6 +3,7 @@ import { HoldfastError, isHoldfastError } from '../domain/errors.ts';
 import type { DumpRecord, Manifest, Part, TreeRecord, UnitRecord } from '../domain/manifest.ts';
 import type { TreeEntry } from '../domain/tree-entry.ts';
 import { decode } from '../pipeline/decoded-part.ts';
+import { freeMemory } from '../pipeline/free-memory.ts';
 import { isDumpSegment } from '../pipeline/dump-segments.ts';
 import { TarReader } from '../pipeline/tar-reader.ts';
 import type { TarVisitor } from '../pipeline/tar-reader.ts';
@@ -21,8 +22,8 @@ export interface ArchiveReading {
 export const metadataMember = 'metadata.json';
 
 /**
- * The stored bytes of a part. When read to the end, their length and digest are compared with the manifest: throws
- * `LENGTH_MISMATCH` or `DIGEST_MISMATCH`. `onBytes` hears of progress.
+ * The stored bytes of a part, each chunk valid until the next is asked for. When read to the end, their length and digest
+ * are compared with the manifest: throws `LENGTH_MISMATCH` or `DIGEST_MISMATCH`. `onBytes` hears of progress.
  */
 export async function* storedBytes(
   reading: ArchiveReading,
@@ -36,6 +37,7 @@ export async function* storedBytes(
     sizeBytes += chunk.length;
     onBytes?.(chunk.length);
     yield chunk;
+    freeMemory(chunk);
   }
   const where = `"${part.name}" in "${reading.store.location}"`;
   if (sizeBytes !== part.sizeBytes) throw damaged('LENGTH_MISMATCH', `${where} has ${sizeBytes} bytes, ${part.sizeBytes} were written`);

@@ -1,6 +1,6 @@
 import type { DumpRecord, TreeRoot } from '../domain/manifest.ts';
 import { memberAttributes } from '../pipeline/dump-segments.ts';
-import type { TreeTarget, TreeWriter } from '../ports/tree-target.ts';
+import type { LeftBehind, TreeTarget, TreeWriter } from '../ports/tree-target.ts';
 import { extractTrees, listedEntries } from './extract-trees.ts';
 import { distinctName, safeName, timestamp } from './names.ts';
 import { dumpBytes } from './read-archive.ts';
@@ -115,6 +115,30 @@ async function promoteAreas(
     undo,
     undoCommands: trees.map(({ undoCommand }) => undoCommand),
   };
+}
+
+/**
+ * Tells which paths are only in the kept copies: what the plan leaves out of backups, and what is newer than the snapshot. It is
+ * not carried over, since it belongs to the later state: a journal of a newer database would ruin the older one.
+ */
+export async function tellLeftBehind({ context, remarks }: Restoring, { places }: RestoredFiles): Promise<void> {
+  const target = await context.openTreeTarget();
+  for (const { path, kept } of places) {
+    if (kept === null) continue;
+    // The restore is done: that this cannot be told does not undo it.
+    const told = await target.leftBehind(kept, path).then(
+      (found) => describeLeftBehind(found, { path, kept }),
+      (error: unknown) => `Could not look for what is only in "${kept}" now: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    if (told !== null) remarks.push(told);
+  }
+}
+
+function describeLeftBehind({ count, paths }: LeftBehind, { path, kept }: { readonly path: string; readonly kept: string }): string | null {
+  if (count === 0) return null;
+  const first = paths.map((name) => `"${name}"`).join(', ') + (count > paths.length ? ` and ${count - paths.length} more` : '');
+  const what = `${count === 1 ? '1 path' : `${count} paths`} that stood in "${path}"`;
+  return `The snapshot does not hold ${what}, left out of the backup or made after it: ${first}; copy what you need from "${kept}"`;
 }
 
 async function* below(archivePath: string, entries: ReturnType<typeof listedEntries>): ReturnType<typeof listedEntries> {

@@ -64,6 +64,32 @@ plans:
   expect(await readFile(join(tree, 'note'), 'utf8')).toBe('kept\n');
 });
 
+test('a restore in place names what the plan leaves out of backups, and where it is now', async () => {
+  await using installation = await install();
+  const tree = join(installation.directory, 'tree');
+  await mkdir(join(tree, 'cache'), { recursive: true });
+  await writeFile(join(tree, 'note'), 'kept\n');
+  await writeFile(join(tree, 'cache', 'large'), 'not worth a backup\n');
+  await installation.configure(`
+plans:
+  home:
+    sources: [{ kind: files, paths: [${tree}], exclude: ["cache/"] }]
+    stores: [{ kind: local, path: ${installation.store} }]
+`);
+  await installation.json(['backup']);
+  const { details } = await installation.json<Report<{ remarks: string[]; files: { places: { kept: string }[] } }>>([
+    'restore',
+    await newestId(installation),
+    '--in-place',
+    '--yes',
+  ]);
+  const [{ kept }] = details.files.places as [{ kept: string }];
+  expect(details.remarks).toEqual([
+    `The snapshot does not hold 1 path that stood in "${tree}", left out of the backup or made after it: "cache"; copy what you need from "${kept}"`,
+  ]);
+  expect(await readFile(join(kept, 'cache', 'large'), 'utf8')).toBe('not worth a backup\n');
+});
+
 describe('a restore of parts', () => {
   /** Two databases with a table of one name, whose own names are one file name; roles; a tree within a tree. */
   async function backedUp() {

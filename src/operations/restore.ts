@@ -3,7 +3,7 @@ import type { Snapshot } from '../domain/snapshot.ts';
 import type { OperationContext } from './context.ts';
 import { recordRun, type RunReport } from './record-run.ts';
 import { prepareDatabase, restoreGlobals } from './restore-databases.ts';
-import { prepareInPlace, toDirectory } from './restore-files.ts';
+import { prepareInPlace, tellLeftBehind, toDirectory } from './restore-files.ts';
 import { databaseMoves, type DatabaseMove } from './restore-moves.ts';
 import { placesInPlace, requireOwnKept } from './restore-places.ts';
 import { promoteAll, type Prepared } from './restore-promotion.ts';
@@ -59,7 +59,7 @@ function fileChanges(request: Omit<RestoreRequest, 'store' | 'signal'>, selectio
     what: `files of "${originalPath}"`,
     where: originalPath,
     effect:
-      'restored beside, compared with the manifest, then swapped in; what stands there, also what was left out of the backup, is kept under a dated name',
+      'restored beside, compared with the manifest, then swapped in; what stands there, also what was left out of the backup or is newer than it, is kept under a dated name, and named when it is done',
   }));
 }
 
@@ -124,7 +124,9 @@ async function restoreParts(
   const files = wanted.files ? [await prepareInPlace(restoring, resources)] : [];
   restoring.context.progress.step('putting into place', null, () => 0);
   const restored = await promoteAll<Partial<RestoredParts>>([...tables, ...files, ...databases], signal);
-  return { databases: restored.flatMap((part) => part.databases ?? []), files: restored.find((part) => part.files)?.files ?? null };
+  const placed = restored.find((part) => part.files)?.files ?? null;
+  if (placed !== null) await tellLeftBehind(restoring, placed);
+  return { databases: restored.flatMap((part) => part.databases ?? []), files: placed };
 }
 
 /**

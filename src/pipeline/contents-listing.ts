@@ -108,7 +108,8 @@ async function* lines(listing: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer
       yield bytes.subarray(start, end + 1);
       start = end + 1;
     }
-    rest = bytes.subarray(start);
+    // A copy: the chunk is ours only until the next is asked for.
+    rest = Buffer.from(bytes.subarray(start));
   }
   if (rest.length > 0) throw new Error('the contents listing ends in the middle of a line');
 }

@@ -1,13 +1,15 @@
 import type { CompressionKind } from '../domain/manifest.ts';
 import type { Codec } from './codec.ts';
+import { codecThreadCount, codecThreads } from './codec-threads.ts';
 import { codecs } from './codecs.ts';
+import { freeMemory } from './free-memory.ts';
 
-/** Frames inflated at once. */
-const decoderWidth = 3;
+/** Frames inflated at once, or waiting for their turn. */
+const decoderWidth = codecThreadCount + 1;
 
 /**
- * The bytes before compression, frame by frame in order, several frames inflated at once. Throws a plain Error saying
- * what is wrong when the stream is damaged or ends inside a frame.
+ * The bytes before compression, frame by frame in order, several frames inflated at once; each chunk is valid until the
+ * next is asked for. Throws a plain Error saying what is wrong when the stream is damaged or ends inside a frame.
  */
 export async function* decode(kind: CompressionKind, stored: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const codec = codecs[kind];
@@ -15,16 +17,21 @@ export async function* decode(kind: CompressionKind, stored: AsyncIterable<Uint8
     yield* stored;
     return;
   }
-  const underWay: Promise<Uint8Array>[] = [];
+  const underWay: Promise<readonly Uint8Array[]>[] = [];
   try {
     for await (const frame of frames(codec, stored)) {
-      underWay.push(quiet(codec.decode(frame)));
-      if (underWay.length >= decoderWidth) yield await underWay.shift()!;
+      underWay.push(quiet(codecThreads.run({ kind, operation: 'decode', bytes: frame, level: 0 })));
+      if (underWay.length >= decoderWidth) yield* lent(await underWay.shift()!);
     }
-    while (underWay.length > 0) yield await underWay.shift()!;
+    while (underWay.length > 0) yield* lent(await underWay.shift()!);
   } finally {
     await Promise.allSettled(underWay);
   }
+}
+
+function* lent(pieces: readonly Uint8Array[]): Generator<Uint8Array, void, undefined> {
+  yield* pieces;
+  pieces.forEach(freeMemory);
 }
 
 /** A rejection is met in order, later; until then it must not count as unhandled. */
@@ -75,7 +82,7 @@ class PendingBytes {
     this.#buffer = target;
   }
 
-  /** A copy, since it is read in the thread pool while more bytes arrive here. */
+  /** A copy, since another thread takes it while more bytes arrive here. */
   take(sizeBytes: number): Uint8Array {
     const taken = Buffer.allocUnsafeSlow(sizeBytes);
     this.#buffer.copy(taken, 0, this.#start, this.#start + sizeBytes);

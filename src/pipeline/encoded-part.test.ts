@@ -3,7 +3,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { CompressionKind } from '../domain/manifest.ts';
 import { BackgroundDigester } from '../platform/background-digester.ts';
-import { systemClock } from '../platform/system-clock.ts';
 import { decode } from './decoded-part.ts';
 import { EncodedPart } from './encoded-part.ts';
 
@@ -20,10 +19,10 @@ function mixedData(): Buffer {
 }
 
 async function encode(data: Uint8Array, options: { readonly kind: CompressionKind; readonly level: number; readonly chunkBytes?: number }) {
-  const part = new EncodedPart({ compression: options, cipher: null, digester: new BackgroundDigester(systemClock) });
+  const part = new EncodedPart({ compression: options, cipher: null, digester: new BackgroundDigester() });
   const chunks: Uint8Array[] = [];
   const taken = (async () => {
-    for await (const chunk of part.body()) chunks.push(chunk);
+    for await (const chunk of part.body()) chunks.push(Uint8Array.from(chunk));
   })();
   const chunkBytes = options.chunkBytes ?? 1_234_567;
   for (let position = 0; position < data.length; position += chunkBytes)
@@ -39,7 +38,7 @@ async function* inChunks(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<
 
 async function decodeAll(kind: CompressionKind, bytes: Uint8Array, chunkBytes = 100_003): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of decode(kind, inChunks(bytes, chunkBytes))) chunks.push(chunk);
+  for await (const chunk of decode(kind, inChunks(bytes, chunkBytes))) chunks.push(Uint8Array.from(chunk));
   return Buffer.concat(chunks);
 }
 
@@ -73,7 +72,7 @@ describe.each(kinds)('a $kind part', ({ kind, level, tool }) => {
   });
 
   it('passes on the failure of its source to the store, and of the store to its source', async () => {
-    const failing = new EncodedPart({ compression: { kind, level }, cipher: null, digester: new BackgroundDigester(systemClock) });
+    const failing = new EncodedPart({ compression: { kind, level }, cipher: null, digester: new BackgroundDigester() });
     const reading = (async () => {
       for await (const _ of failing.body());
     })();
@@ -81,7 +80,7 @@ describe.each(kinds)('a $kind part', ({ kind, level, tool }) => {
     failing.fail(new Error('the source broke'));
     await expect(reading).rejects.toThrow('the source broke');
 
-    const rejected = new EncodedPart({ compression: { kind, level }, cipher: null, digester: new BackgroundDigester(systemClock) });
+    const rejected = new EncodedPart({ compression: { kind, level }, cipher: null, digester: new BackgroundDigester() });
     const store = rejected.body();
     const filling = (async () => {
       for (let block = 0; block < 100; block++) await rejected.sink.write(randomBytes(1 << 20));

@@ -2,11 +2,7 @@ import type { Compression } from '../domain/manifest.ts';
 import type { Cipher } from '../ports/cipher.ts';
 import type { Digester } from '../ports/digester.ts';
 import { BlockAssembler } from './block-assembler.ts';
-import { codecs } from './codecs.ts';
 import { ParallelEncoder } from './parallel-encoder.ts';
-
-/** In blocks under way at once: enough to keep the cores busy while one block waits for the disk. */
-const bytesUnderWay = 6 << 20;
 
 /**
  * One part on its way into a store: bytes given to `sink` come out of `body`, compressed, encrypted and digested, while
@@ -20,14 +16,16 @@ export class EncodedPart {
   #storedBytes = 0;
 
   constructor(options: { readonly compression: Compression; readonly cipher: Cipher | null; readonly digester: Digester }) {
-    const codec = codecs[options.compression.kind];
-    this.#encoder = new ParallelEncoder(codec, { level: options.compression.level, width: Math.ceil(bytesUnderWay / codec.blockBytes) });
+    this.#encoder = new ParallelEncoder(options.compression);
     this.#cipher = options.cipher;
     this.#digester = options.digester;
     this.sink = new BlockAssembler(this.#encoder);
   }
 
-  /** The stored form. Read it once, to the end, at the same time as the sink is filled. */
+  /**
+   * The stored form. Read it once, to the end, at the same time as the sink is filled. A chunk is valid until the next is
+   * asked for.
+   */
   async *body(): AsyncGenerator<Uint8Array, void, undefined> {
     const blocks = this.#encoder.blocks();
     for await (const chunk of this.#cipher === null ? blocks : this.#cipher.encrypt(blocks)) {

@@ -1,10 +1,6 @@
-import { promisify } from 'node:util';
-import { crc32, gunzip as gunzipCallback, gzip as gzipCallback } from 'node:zlib';
+import { crc32, gunzipSync, gzipSync } from 'node:zlib';
 import type { Codec } from './codec.ts';
 import { looksIncompressible } from './compressibility.ts';
-
-const gzip = promisify<Uint8Array, object, Buffer>(gzipCallback);
-const gunzip = promisify<Uint8Array, object, Buffer>(gunzipCallback);
 
 /**
  * Each block is one gzip member (RFC 1952 section 2.2 lets a file be several). Its header carries an extra field `HF`
@@ -25,10 +21,10 @@ export const gzipCodec: Codec = {
   blockBytes: 1 << 20,
   passesThrough: false,
 
-  async encode(block, level) {
+  encode(block, level) {
     if (looksIncompressible(block)) return [storedMember(block)];
-    // Room for what text shrinks to, so that one block is one trip to the thread pool instead of one each 16 KiB.
-    const member = await gzip(block, { level, chunkSize: (block.length >> 2) + 4096, memLevel: 9 });
+    // Room for the worst case, so that it comes in one piece.
+    const member = gzipSync(block, { level, chunkSize: block.length + (block.length >> 8) + 4096, memLevel: 9 });
     return [headerWithLength(member), member.subarray(plainHeaderBytes)];
   },
 
@@ -41,10 +37,10 @@ export const gzipCodec: Codec = {
     return length;
   },
 
-  async decode(member) {
+  decode(member) {
     const view = new DataView(member.buffer, member.byteOffset, member.length);
     const sizeBytes = view.getUint32(member.length - 4, true);
-    return await gunzip(member, { chunkSize: Math.min(Math.max(sizeBytes + 64, 4096), longestMember), maxOutputLength: sizeBytes || 1 });
+    return gunzipSync(member, { chunkSize: Math.min(Math.max(sizeBytes + 64, 4096), longestMember), maxOutputLength: sizeBytes || 1 });
   },
 };
 

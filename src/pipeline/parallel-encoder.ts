@@ -1,29 +1,37 @@
+import type { Compression } from '../domain/manifest.ts';
 import type { BlockReceiver } from './block-assembler.ts';
-import type { Codec } from './codec.ts';
+import { codecThreadCount, codecThreads } from './codec-threads.ts';
+import { codecs } from './codecs.ts';
+import { freeMemory } from './free-memory.ts';
+
+interface Encoded {
+  readonly pieces: readonly Uint8Array[];
+  /** The pieces were taken: their memory may be used anew. */
+  readonly release: () => void;
+}
+
+/** Blocks under way at once: enough to keep the cores busy while one waits for the disk and one for its turn. */
+const width = codecThreadCount + 2;
 
 /**
- * Compresses blocks in libuv's thread pool, several at once, and yields them in the order they came. At most `width`
- * blocks are under way or waiting for the reader, which bounds memory whatever the data's size.
+ * Compresses blocks, several at once, and yields them in the order they came. A few blocks are under way or waiting for
+ * the reader, which bounds memory whatever the data's size.
  */
 export class ParallelEncoder implements BlockReceiver {
-  readonly #codec: Codec;
-  readonly #level: number;
-  readonly #width: number;
-  readonly #queue: Promise<readonly Uint8Array[]>[] = [];
+  readonly #compression: Compression;
+  readonly #queue: Promise<Encoded>[] = [];
   readonly #free: Uint8Array[] = [];
   #ended = false;
   #failure: { readonly error: Error } | undefined;
   #wakeReader: (() => void) | undefined;
   #waitingWriter: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
 
-  constructor(codec: Codec, options: { readonly level: number; readonly width: number }) {
-    this.#codec = codec;
-    this.#level = options.level;
-    this.#width = options.width;
+  constructor(compression: Compression) {
+    this.#compression = compression;
   }
 
   take(): Uint8Array {
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#codec.blockBytes);
+    return this.#free.pop() ?? new Uint8Array(new SharedArrayBuffer(codecs[this.#compression.kind].blockBytes));
   }
 
   submit(block: Uint8Array, sizeBytes: number): void | Promise<void> {
@@ -33,13 +41,17 @@ export class ParallelEncoder implements BlockReceiver {
     encoded.catch(() => undefined);
     this.#queue.push(encoded);
     this.#wakeReader?.();
-    if (this.#queue.length >= this.#width) return this.#room();
+    if (this.#queue.length >= width) return this.#room();
   }
 
-  async #encode(block: Uint8Array, sizeBytes: number): Promise<readonly Uint8Array[]> {
-    const encoded = await this.#codec.encode(sizeBytes === block.length ? block : block.subarray(0, sizeBytes), this.#level);
-    if (!this.#codec.passesThrough) this.#free.push(block);
-    return encoded;
+  async #encode(block: Uint8Array, sizeBytes: number): Promise<Encoded> {
+    const bytes = sizeBytes === block.length ? block : block.subarray(0, sizeBytes);
+    const reuse = () => void this.#free.push(block);
+    const { kind, level } = this.#compression;
+    if (codecs[kind].passesThrough) return { pieces: [bytes], release: reuse };
+    const pieces = await codecThreads.run({ kind, operation: 'encode', bytes, level });
+    reuse();
+    return { pieces, release: () => pieces.forEach(freeMemory) };
   }
 
   #room(): Promise<void> {
@@ -61,7 +73,10 @@ export class ParallelEncoder implements BlockReceiver {
     this.#releaseWriter();
   }
 
-  /** Encoded blocks in order. Stopping early (the store failed) makes the writer's next step fail. */
+  /**
+   * Encoded blocks in order, each valid until the next is asked for. Stopping early (the store failed) makes the writer's
+   * next step fail.
+   */
   async *blocks(): AsyncGenerator<Uint8Array, void, undefined> {
     let finished = false;
     try {
@@ -72,7 +87,8 @@ export class ParallelEncoder implements BlockReceiver {
           const encoded = await next;
           void this.#queue.shift();
           this.#releaseWriter();
-          yield* encoded;
+          yield* encoded.pieces;
+          encoded.release();
         } else if (this.#ended) {
           finished = true;
           return;
@@ -96,7 +112,7 @@ export class ParallelEncoder implements BlockReceiver {
     const writer = this.#waitingWriter;
     if (writer === undefined) return;
     if (this.#failure !== undefined) writer.reject(this.#failure.error);
-    else if (this.#queue.length < this.#width) writer.resolve();
+    else if (this.#queue.length < width) writer.resolve();
     else return;
     this.#waitingWriter = undefined;
   }

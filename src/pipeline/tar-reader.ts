@@ -90,10 +90,9 @@ export class TarReader {
     if (needed > largestGathered) throw new Error('a tar header is damaged');
     const missing = needed - this.#gathered.length;
     const piece = bytes.subarray(0, missing);
-    this.#gathered =
-      this.#gathered.length === 0 ? Buffer.from(piece.buffer, piece.byteOffset, piece.length) : Buffer.concat([this.#gathered, piece]);
-    if (piece.length < missing) this.#gathered = Buffer.from(this.#gathered);
-    else await this.#gatheredAll();
+    // A copy, since entries keep parts of it, and the chunk is ours only until the next is asked for.
+    this.#gathered = this.#gathered.length === 0 ? Buffer.from(piece) : Buffer.concat([this.#gathered, piece]);
+    if (piece.length === missing) await this.#gatheredAll();
     return piece.length;
   }
 

@@ -1,10 +1,6 @@
-import { promisify } from 'node:util';
-import { constants, zstdCompress as compressCallback, zstdDecompress as decompressCallback } from 'node:zlib';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Codec } from './codec.ts';
 import { looksIncompressible } from './compressibility.ts';
-
-const zstdCompress = promisify<Uint8Array, object, Buffer>(compressCallback);
-const zstdDecompress = promisify<Uint8Array, object, Buffer>(decompressCallback);
 
 /** RFC 8878 section 3.1.1: a file may be any number of frames, one after the other. Each block is one. */
 const magic = 0xfd2fb528;
@@ -19,11 +15,11 @@ export const zstdCodec: Codec = {
   blockBytes: 2 << 20,
   passesThrough: false,
 
-  async encode(block, level) {
+  encode(block, level) {
     if (looksIncompressible(block)) return [rawFrame(block)];
-    const frame = await zstdCompress(block, {
-      // Room for what text shrinks to; a block that shrinks less takes a second trip to the thread pool.
-      chunkSize: (block.length >> 2) + 4096,
+    const frame = zstdCompressSync(block, {
+      // With room for the worst case zstd compresses straight from one buffer into the other.
+      chunkSize: block.length + (block.length >> 8) + 4096,
       pledgedSrcSize: block.length,
       params: { [constants.ZSTD_c_compressionLevel]: level },
     });
@@ -32,9 +28,9 @@ export const zstdCodec: Codec = {
 
   frameLength,
 
-  async decode(frame) {
+  decode(frame) {
     const sizeBytes = contentSize(frame);
-    return await zstdDecompress(
+    return zstdDecompressSync(
       frame,
       sizeBytes === undefined ? {} : { chunkSize: Math.max(sizeBytes, 64), maxOutputLength: Math.max(sizeBytes, 1) },
     );

@@ -1,51 +1,27 @@
 import { createHash } from 'node:crypto';
-import type { Hash } from 'node:crypto';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { Clock } from '../ports/clock.ts';
 import type { Digester } from '../ports/digester.ts';
 
-/** What is gathered before it is known whether a thread is worth its start. */
-const earlyBytes = 4 << 20;
-/** Slower streams, those of data that compresses, are hashed on the side: the digest is not what holds them up. */
-const worthAThreadBytesPerMs = 150_000;
+/** What is hashed at once, before a thread is worth its start. */
+const earlyBytes = 2 << 20;
 const slotBytes = 1 << 20;
 const slotCount = 4;
 
 /**
- * Hashes a fast stream on a thread of its own, so that the thread that reads and hashes files need not hash the archive
+ * Hashes a long stream on a thread of its own, so that the thread that reads and hashes files need not hash the archive
  * too. Bytes are copied into a few shared slots, which bounds memory and lets the caller go on with the bytes at once.
  */
 export class BackgroundDigester implements Digester {
-  readonly #clock: Pick<Clock, 'monotonicMs'>;
   #early: Uint8Array[] = [];
   #earlyBytes = 0;
-  #startedMs: number | undefined;
-  #hash: Hash | undefined;
   #thread: DigestThread | undefined;
-
-  constructor(clock: Pick<Clock, 'monotonicMs'>) {
-    this.#clock = clock;
-  }
 
   update(bytes: Uint8Array): void | Promise<void> {
     if (this.#thread !== undefined) return this.#thread.update(bytes);
-    if (this.#hash !== undefined) return void this.#hash.update(bytes);
-    this.#startedMs ??= this.#clock.monotonicMs();
-    this.#early.push(Buffer.from(bytes));
+    this.#early.push(Uint8Array.from(bytes));
     this.#earlyBytes += bytes.length;
-    if (this.#earlyBytes > earlyBytes) return this.#choose(this.#earlyBytes / (this.#clock.monotonicMs() - this.#startedMs));
-  }
-
-  #choose(bytesPerMs: number): void | Promise<void> {
-    if (bytesPerMs > worthAThreadBytesPerMs) return this.#moveToThread();
-    this.#hashEarly();
-  }
-
-  #hashEarly(): Hash {
-    this.#hash ??= createHash('sha256');
-    for (const bytes of this.#early.splice(0)) this.#hash.update(bytes);
-    return this.#hash;
+    if (this.#earlyBytes > earlyBytes) return this.#moveToThread();
   }
 
   async #moveToThread(): Promise<void> {
@@ -54,7 +30,10 @@ export class BackgroundDigester implements Digester {
   }
 
   async digest(): Promise<string> {
-    return this.#thread === undefined ? this.#hashEarly().digest('hex') : await this.#thread.digest();
+    if (this.#thread !== undefined) return await this.#thread.digest();
+    const hash = createHash('sha256');
+    for (const bytes of this.#early.splice(0)) hash.update(bytes);
+    return hash.digest('hex');
   }
 
   discard(): void {

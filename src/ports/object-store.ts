@@ -10,7 +10,8 @@ import { HoldfastError } from '../domain/errors.ts';
  *  - `list` yields whole objects only, each once, in any order; other files in the same place are yielded too when their
  *    names are valid, so callers must know their own.
  *  - Puts of different names may overlap. Of several puts of one name at most one succeeds; what is stored is one of them, whole.
- *  - The chunks given to `put` and those that `get` yields belong to their receiver: the giver never touches them again.
+ *  - A chunk given to `put` is its giver's again when the next one is asked for. Those that `get` yields are their
+ *    receiver's, who may give them away.
  *  - After abort nothing is changed any more and what a put had written is removed.
  * Failures: `STORE_ABSENT` (the place is gone), `STORE_UNREADABLE`, `STORE_FULL`, `STORE_FAILED`.
  */

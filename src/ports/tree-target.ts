@@ -22,6 +22,15 @@ export interface TreeTarget {
    * Throws `TARGET_FAILED` when everything is as it was before, `RESTORE_HALF_DONE` when it is not.
    */
   promote(moves: readonly TreeMove[], label: string): Promise<PromotedTrees>;
+  /** What was in a place before and is only in the kept copy now: the snapshot did not hold it. */
+  leftBehind(kept: string, place: string): Promise<LeftBehind>;
+}
+
+export interface LeftBehind {
+  /** A directory with all that is in it counts as one. */
+  readonly count: number;
+  /** The first few, printable, below the place. */
+  readonly paths: readonly string[];
 }
 
 export interface TreeMove {

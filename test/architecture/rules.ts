@@ -38,7 +38,7 @@ const layers: readonly LayerRule[] = [
 const pureBuiltins: Readonly<Record<string, string>> = {
   domain: '^$',
   ports: '^$',
-  pipeline: '^(stream|stream/.*|zlib|crypto|buffer|util|events)$',
+  pipeline: '^(stream|stream/.*|zlib|crypto|buffer|util|events|worker_threads)$',
   operations: '^(stream|stream/.*|crypto|buffer|util|events|timers/promises|path/posix)$',
 };
 

@@ -76,6 +76,11 @@ describe.each(['SIGTERM', 'SIGKILL'] as const)('a restore of files in place, int
     expect(await treeContent(tree)).toEqual(before);
     if (signal === 'SIGTERM') expect(await besideTree(notes)).toEqual([]);
 
+    if (signal === 'SIGKILL') {
+      await installation.json<Report>(['backup']);
+      expect(await besideTree(notes)).toEqual([]);
+    }
+
     const again = await installation.run([...restoring, '--json']);
     expect(again.exitCode, again.stdout + again.stderr).toBe(0);
     expect(await treeContent(tree)).toEqual(before);

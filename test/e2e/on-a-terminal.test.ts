@@ -17,8 +17,9 @@ async function onTerminal(
   installation: Installation,
   args: readonly string[],
   reactions: readonly Reaction[],
+  columns = 160,
 ): Promise<{ exitCode: number; screen: string }> {
-  const command = `stty rows 40 cols 160; exec ${[program, ...args].map((word) => `'${word}'`).join(' ')}`;
+  const command = `stty rows 40 cols ${columns}; exec ${[program, ...args].map((word) => `'${word}'`).join(' ')}`;
   const child = spawn('script', ['--quiet', '--return', '--flush', '--command', command, '/dev/null'], {
     cwd: `${installation.directory}/cwd`,
     env: { ...installation.env, TERM: 'xterm', SHELL: '/bin/sh' },
@@ -87,5 +88,20 @@ describe('backup on a terminal', () => {
     expect(exitCode, screen).toBe(0);
     expect(screen).toContain('\r\u001b[K');
     expect(screen).toContain('succeeded');
+  });
+});
+
+describe('a list', () => {
+  it.each([
+    [0, /^SNAPSHOT +TAKEN.*NOTE\r\n─+  ─/],
+    [160, /^SNAPSHOT +TAKEN.*NOTE\r\n─+  ─/],
+    [40, /^\S+-\d{8}-\d{6}\r\n  TAKEN \(UTC\)  2\d{3}-/],
+  ])('on a terminal of %i columns is laid out for it', async (columns, expected) => {
+    await using notes = await protectNotes();
+    await notes.installation.json<Report>(['backup']);
+    const { exitCode, screen } = await onTerminal(notes.installation, ['list'], [], columns);
+    expect([exitCode, screen]).toEqual([0, expect.stringMatching(expected)]);
+    const backup = await onTerminal(notes.installation, ['backup'], [], columns);
+    expect(backup.exitCode, backup.screen).toBe(0);
   });
 });

@@ -61,5 +61,5 @@ function proofTable(details: DrillDetails, terminal: Terminal): string {
     rows.push(['files', `${compared} entries`, '', differences.length === 0 ? good : terminal.mark(`${differences.length} differ`, 'bad')]);
     for (const difference of differences.slice(0, 20)) rows.push([`  ${difference}`, '', '', '']);
   }
-  return table(['WHAT', 'EXPECTED', 'SHA-256', 'RESTORED'], rows, { right: [1] });
+  return table(['WHAT', 'EXPECTED', 'SHA-256', 'RESTORED'], rows, { right: [1], columns: terminal.columns });
 }

@@ -35,5 +35,5 @@ function describe(report: ExpireReport, terminal: Terminal): string {
   const head = report.dryRun
     ? `${report.store} (dry run: nothing was removed)`
     : `${report.store}: removed ${report.removed.length}, freed ${formatBytes(report.freedBytes)}`;
-  return `${head}\n${rows.length === 0 ? 'no snapshots' : table(['SNAPSHOT', 'DECISION', 'WHY'], rows)}`;
+  return `${head}\n${rows.length === 0 ? 'no snapshots' : table(['SNAPSHOT', 'DECISION', 'WHY'], rows, { columns: terminal.columns })}`;
 }

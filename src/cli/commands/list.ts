@@ -58,7 +58,7 @@ function snapshotTable(snapshots: readonly SnapshotSummary[], terminal: Terminal
     store,
     manifest.description ?? '',
   ]);
-  return table(['SNAPSHOT', 'TAKEN (UTC)', 'SIZE', 'OUTCOME', 'PROVEN', 'STORE', 'NOTE'], rows, { right: [2] });
+  return table(['SNAPSHOT', 'TAKEN (UTC)', 'SIZE', 'OUTCOME', 'PROVEN', 'STORE', 'NOTE'], rows, { right: [2], columns: terminal.columns });
 }
 
 export function describeVerification(verification: Verification, terminal: Terminal): string {

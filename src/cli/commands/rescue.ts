@@ -38,7 +38,7 @@ export function rescueCommand(program: Command, setup: CommandSetup): void {
           manifest.createdAt,
           manifest.sealed === null ? manifest.units.map((unit) => unit.name).join(', ') : 'encrypted',
         ]);
-        const text = `${snapshots.length} snapshots in ${store.location}\n${table(['SNAPSHOT', 'PLAN', 'TAKEN', 'HOLDS'], rows)}\n\nProve them: holdfast verify --all    Restore: holdfast restore ID --to-directory DIR\n(on a machine without a configuration add: --store ${place})`;
+        const text = `${snapshots.length} snapshots in ${store.location}\n${table(['SNAPSHOT', 'PLAN', 'TAKEN', 'HOLDS'], rows, { columns: terminal.columns })}\n\nProve them: holdfast verify --all    Restore: holdfast restore ID --to-directory DIR\n(on a machine without a configuration add: --store ${place})`;
         terminal.result(text, {
           ...run,
           details: {

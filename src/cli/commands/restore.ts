@@ -147,7 +147,9 @@ async function confirm({ terminal }: CommandContext, { snapshot }: Found, change
         details: { changes },
       },
     );
-  terminal.info(`Snapshot ${snapshot.manifest.id} of ${snapshot.manifest.createdAt}\n${table(['WHAT', 'WHERE', 'HOW'], rows)}`);
+  terminal.info(
+    `Snapshot ${snapshot.manifest.id} of ${snapshot.manifest.createdAt}\n${table(['WHAT', 'WHERE', 'HOW'], rows, { columns: terminal.columns })}`,
+  );
   const prompts = await import('@clack/prompts');
   if (!(await answer(prompts.confirm({ message: 'Restore?', initialValue: false }))))
     throw new HoldfastError('CANCELLED', 'Not restored: you said no', { hint: 'Nothing was changed' });

@@ -95,20 +95,20 @@ function describe({ snapshot, planStore }: Found, terminal: Terminal): string {
     table(
       ['PART', 'SIZE', 'SHA-256'],
       manifest.parts.map((part) => [part.name, formatBytes(part.sizeBytes), part.sha256]),
-      { right: [1] },
+      { right: [1], columns: terminal.columns },
     ),
-    ...manifest.units.map((unit) => (unit.content === 'dump' ? describeDump(unit) : describeTree(unit))),
+    ...manifest.units.map((unit) => (unit.content === 'dump' ? describeDump(unit, terminal) : describeTree(unit))),
     ...issues(manifest),
     `To restore without Holdfast, in the store's directory:\n${manifest.restore.map((command) => `  ${command}`).join('\n')}`,
   ];
   return sections.join('\n\n');
 }
 
-function describeDump({ name, dump }: DumpRecord): string {
+function describeDump({ name, dump }: DumpRecord, terminal: Terminal): string {
   const head = `Database ${name} (${dump.engine} ${dump.serverVersion}, ${dump.scope}, by ${dump.tool})`;
   if (dump.tables.length === 0) return head;
   const rows = dump.tables.map((row) => [`${row.schema}.${row.name}`, String(row.rows), formatBytes(row.sizeBytes), row.sha256]);
-  return `${head}\n${table(['TABLE', 'ROWS', 'BYTES', 'SHA-256 OF ITS ROWS'], rows, { right: [1, 2] })}`;
+  return `${head}\n${table(['TABLE', 'ROWS', 'BYTES', 'SHA-256 OF ITS ROWS'], rows, { right: [1, 2], columns: terminal.columns })}`;
 }
 
 function describeTree({ name, roots, counts, sizeBytes }: TreeRecord): string {

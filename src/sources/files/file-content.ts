@@ -1,6 +1,7 @@
-import { fstatSync, readSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import type { Issue } from '../../domain/manifest.ts';
 import type { Extent, TreeEntry } from '../../domain/tree-entry.ts';
+import type { PacedReader } from '../../platform/paced-reader.ts';
 import { isSystemError } from '../../platform/system-error.ts';
 import type { TreeSink } from '../../ports/source.ts';
 import type { OpenFile } from './open-file.ts';
@@ -13,6 +14,7 @@ interface Copying {
   readonly entry: TreeEntry;
   readonly sink: TreeSink;
   readonly turns: Turns;
+  readonly reader: PacedReader;
 }
 
 /** Hands one file to the sink, from `begin` to `endFile`, and compares its state before with that after. */
@@ -34,11 +36,12 @@ async function copyExtents(fd: number, copying: Copying): Promise<ContentProblem
   return null;
 }
 
-async function copyExtent(fd: number, { offset, sizeBytes }: Extent, { sink, turns }: Copying): Promise<ContentProblem> {
+async function copyExtent(fd: number, { offset, sizeBytes }: Extent, { sink, turns, reader }: Copying): Promise<ContentProblem> {
   const end = offset + sizeBytes;
   for (let position = offset; position < end;) {
     const window = sink.window();
-    const read = readSome(fd, window, { position, sizeBytes: Math.min(window.length, end - position) });
+    const at = { position, sizeBytes: Math.min(window.length, end - position) };
+    const read = attempt(() => reader.read(fd, window, at), position);
     if (typeof read === 'object') return read;
     position += read;
     await sink.filled(read);
@@ -48,14 +51,9 @@ async function copyExtent(fd: number, { offset, sizeBytes }: Extent, { sink, tur
 }
 
 /** Bytes read, or why there are none. */
-function readSome(
-  fd: number,
-  window: Uint8Array,
-  { position, sizeBytes }: { readonly position: number; readonly sizeBytes: number },
-): number | Exclude<ContentProblem, null> {
+function attempt(read: () => number, position: number): number | Exclude<ContentProblem, null> {
   try {
-    const read = readSync(fd, window, 0, sizeBytes, position);
-    return read > 0 ? read : { problem: 'shrank', detail: `it ended at ${position} bytes while it was read; zeros stand for the rest` };
+    return read() || { problem: 'shrank', detail: `it ended at ${position} bytes while it was read; zeros stand for the rest` };
   } catch (error) {
     if (!isSystemError(error)) throw error;
     return { problem: 'unreadable', detail: `${error.code} at byte ${position}; zeros stand for the rest` };

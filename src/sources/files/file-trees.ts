@@ -2,7 +2,9 @@ import { closeSync } from 'node:fs';
 import { throwIfAborted } from '../../domain/errors.ts';
 import type { TreeCounts, TreeRoot } from '../../domain/manifest.ts';
 import type { TreeEntry } from '../../domain/tree-entry.ts';
+import { PacedReader } from '../../platform/paced-reader.ts';
 import { loadPosix, type Posix } from '../../platform/posix.ts';
+import type { Log } from '../../ports/log.ts';
 import type { SourceContext } from '../../ports/descriptor.ts';
 import type { Source, TreeReport, TreeSink, TreeUnit } from '../../ports/source.ts';
 import { EntryBuilder } from './entry-builder.ts';
@@ -14,6 +16,7 @@ import { OwnDirectories } from './own-directories.ts';
 import { OwnerNames } from './owner-names.ts';
 import { PathFilter } from './path-filter.ts';
 import { printablePath } from './printable-path.ts';
+import { removeStagingLeftovers } from './staging.ts';
 import { emptyRoot, findRoots } from './tree-roots.ts';
 import { type Found, TreeWalk, type WalkOptions } from './tree-walk.ts';
 import { Turns } from './turns.ts';
@@ -23,11 +26,13 @@ export class FileTrees implements Source {
   readonly #config: FilesConfig;
   readonly #name: string;
   readonly #ownDirectories: readonly string[];
+  readonly #log: Log;
 
-  constructor(config: FilesConfig, { name, ownDirectories }: Pick<SourceContext, 'name' | 'ownDirectories'>) {
+  constructor(config: FilesConfig, { name, ownDirectories, log }: Pick<SourceContext, 'name' | 'ownDirectories' | 'log'>) {
     this.#config = config;
     this.#name = name;
     this.#ownDirectories = ownDirectories;
+    this.#log = log;
   }
 
   async units(signal: AbortSignal): Promise<readonly TreeUnit[]> {
@@ -35,6 +40,7 @@ export class FileTrees implements Source {
     const roots = findRoots(this.#config, this.#name);
     const own = new OwnDirectories(this.#ownDirectories);
     for (const { originalPath } of roots) own.refuse(originalPath);
+    for (const { originalPath } of roots) await removeStagingLeftovers(originalPath, this.#log);
     const read = (sink: TreeSink, readSignal: AbortSignal): Promise<TreeReport> => this.#read(roots, sink, readSignal);
     return [{ content: 'tree', name: this.#name, prefix: 'files', estimatedBytes: null, roots, read }];
   }
@@ -94,11 +100,12 @@ class Reading {
   /** Returns how many entries lay below the root. */
   async read(root: TreeRoot, { posix, signal }: { readonly posix: Posix | undefined; readonly signal: AbortSignal }): Promise<number> {
     const turns = new Turns(signal);
-    const ahead = new LookAhead(new TreeWalk(root, this.#options), posix);
+    const reader = new PacedReader();
+    const ahead = new LookAhead(new TreeWalk(root, this.#options), { posix, reader });
     let entries = 0;
     try {
       for (let found = ahead.next(); found !== undefined; found = ahead.next()) {
-        await this.#hand(found, turns);
+        await this.#hand(found, { turns, reader });
         entries += 1;
       }
     } finally {
@@ -107,12 +114,12 @@ class Reading {
     return entries - 1;
   }
 
-  async #hand({ entry, file, path }: Found, turns: Turns): Promise<void> {
+  async #hand({ entry, file, path }: Found, { turns, reader }: { readonly turns: Turns; readonly reader: PacedReader }): Promise<void> {
     try {
       await turns.spend(entryCostBytes);
       this.counts[countOf[entry.type]] += 1;
       if (file === null) return await this.#sink.begin(entry);
-      const problem = await copyContent(file, { entry, sink: this.#sink, turns });
+      const problem = await copyContent(file, { entry, sink: this.#sink, turns, reader });
       if (problem !== null) this.#options.issues.add({ subject: printablePath(path), ...problem, severity: 'loss' });
     } finally {
       if (file !== null) closeSync(file.fd);

@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import type { PacedReader } from '../../platform/paced-reader.ts';
 import type { Posix } from '../../platform/posix.ts';
 import type { Found, TreeWalk } from './tree-walk.ts';
 
@@ -14,12 +15,14 @@ const aheadBytes = 4 << 20;
 export class LookAhead {
   readonly #walk: TreeWalk;
   readonly #posix: Posix | undefined;
+  readonly #reader: PacedReader;
   readonly #queue: Found[] = [];
   #queuedBytes = 0;
 
-  constructor(walk: TreeWalk, posix: Posix | undefined) {
+  constructor(walk: TreeWalk, { posix, reader }: { readonly posix: Posix | undefined; readonly reader: PacedReader }) {
     this.#walk = walk;
     this.#posix = posix;
+    this.#reader = reader;
   }
 
   /** The next entry; its file, when it has one, is the caller's to close. */
@@ -27,7 +30,7 @@ export class LookAhead {
     while (this.#queue.length < depth && this.#queuedBytes < aheadBytes) {
       const found = this.#walk.next();
       if (found === undefined) break;
-      if (found.file !== null) this.#posix?.readAhead(found.file.fd, Math.min(found.entry.sizeBytes, aheadBytes));
+      if (found.file !== null && this.#reader.isSlow) this.#posix?.readAhead(found.file.fd, Math.min(found.entry.sizeBytes, aheadBytes));
       this.#queue.push(found);
       this.#queuedBytes += found.entry.sizeBytes;
     }

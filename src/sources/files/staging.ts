@@ -57,18 +57,33 @@ export function promotingDirectory(directory: string): string {
 export async function removeStagingLeftovers(place: string, log: Log): Promise<void> {
   const { parent, name } = stagingPlace(place);
   const posix = await loadPosix();
-  for (const entry of existsSync(parent) ? readdirSync(parent) : []) {
+  for (const entry of namesIn(parent)) {
     const directory = join(parent, entry);
-    if (entry.startsWith(`.${name}${stagingMark}`)) await whenAbandoned(directory, posix, () => removeTree(raw(directory)));
-    else if (entry.startsWith(`.${name}${promotingMark}`))
-      await whenAbandoned(directory, posix, () => removeEmptyDirectories(raw(directory)));
-    else continue;
+    const isStaging = entry.startsWith(`.${name}${stagingMark}`);
+    if (!isStaging && !entry.startsWith(`.${name}${promotingMark}`)) continue;
+    const remove = isStaging ? removeTree : removeEmptyDirectories;
+    await whenAbandoned(directory, posix, () => remove(raw(directory))).catch((error: unknown) => requireSystemError(error));
     if (existsSync(directory))
       log.warn('A restore that goes on or was interrupted has a directory here; when none is running, look into it and remove it', {
         directory,
       });
     else log.info('Removed a directory that an interrupted restore left', { directory });
   }
+}
+
+/** None where this user may not look: what is left there is not this user's to remove. */
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    requireSystemError(error);
+    return [];
+  }
+}
+
+/** What cannot be removed is named, and keeps nobody from backing up or restoring. */
+function requireSystemError(error: unknown): void {
+  if (!isSystemError(error)) throw error;
 }
 
 function stagingPlace(place: string): { readonly parent: string; readonly name: string } {

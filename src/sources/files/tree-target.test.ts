@@ -519,6 +519,20 @@ describe('putting restored trees into place', () => {
     expect(readdirSync(base).toSorted()).toEqual(['live', 'live.before-restore-20260102-030405']);
   });
 
+  test('tells what only the kept copy has, a directory as one', async () => {
+    const to = tree('live', 'old');
+    for (const name of ['cache/deep', 'sub/only-old', 'sub/both']) mkdirSync(join(to, name), { recursive: true });
+    for (const name of ['\u00e4', 'cache/deep/file', 'z1', 'z2', 'z3', 'z4']) writeFileSync(join(to, name), '');
+    execFileSync('mkfifo', [join(to, 'app.sock')]);
+    await using move = await staged('live', 'live', 'restored');
+    mkdirSync(join(move.staging, 'live/sub/both'), { recursive: true });
+    mkdirSync(join(move.staging, 'live/new'));
+    const [moved] = (await target.promote([move], 'x')).trees;
+    expect(await target.leftBehind(moved!.kept!, to)).toEqual({ count: 8, paths: ['app.sock', 'cache', 'z1', 'z2', 'z3'] });
+    expect(existsSync(join(moved!.kept!, 'cache/deep/file'))).toBe(true);
+    expect(await target.leftBehind(to, to)).toEqual({ count: 0, paths: [] });
+  });
+
   test('makes way for a tree whose place is gone', async () => {
     await using move = await staged('gone/live', 'live', 'restored');
     expect((await target.promote([move], 'x')).trees).toMatchObject([{ to: join(base, 'gone/live'), kept: null }]);

@@ -1,6 +1,7 @@
 import type { OpenContext } from '../../ports/descriptor.ts';
 import type { TreeTarget } from '../../ports/tree-target.ts';
 import { freshDirectory } from './fresh-directory.ts';
+import { leftBehind } from './left-behind.ts';
 import { promote } from './promotion.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 import { removeStagingLeftovers, stagingDirectory } from './staging.ts';
@@ -20,5 +21,6 @@ export function openTreeTarget(context: Pick<OpenContext, 'environment' | 'log'>
     },
     compare: compareTree,
     promote,
+    leftBehind,
   };
 }

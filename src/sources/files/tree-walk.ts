@@ -1,4 +1,4 @@
-import { type BigIntStats, closeSync, constants, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, type Dirent, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import type { Issue, TreeRoot } from '../../domain/manifest.ts';
 import type { TreeEntry } from '../../domain/tree-entry.ts';
 import { isSystemError } from '../../platform/system-error.ts';
@@ -42,7 +42,7 @@ interface Place {
 interface Level extends Place {
   /** False as long as an `include` pattern must still match. */
   readonly included: boolean;
-  readonly names: readonly string[];
+  readonly listed: readonly Dirent[];
   next: number;
 }
 
@@ -71,7 +71,7 @@ export class TreeWalk {
     this.#rootStats = this.#statRoot();
     const place = { path: latin1(root.originalPath).replace(/^\/$/, ''), archivePath: latin1(root.archivePath), patternPath: '' };
     if (root.kind === 'file') {
-      this.#file(place, this.#rootStats);
+      this.#file(place);
     } else {
       this.#give(this.#directoryAt(place, this.#rootStats));
       this.#enter(place, { included: !options.filter.isSelective, stats: this.#rootStats });
@@ -84,9 +84,9 @@ export class TreeWalk {
       if (ready !== undefined) return ready;
       const level = this.#levels.at(-1);
       if (level === undefined) break;
-      const name = level.names[level.next++];
-      if (name === undefined) this.#leave();
-      else this.#visit(level, name);
+      const listed = level.listed[level.next++];
+      if (listed === undefined) this.#leave();
+      else this.#visit(level, listed);
     }
     this.#requireSameRoot();
     return undefined;
@@ -97,11 +97,16 @@ export class TreeWalk {
     for (const { file } of this.#ready.splice(0)) if (file !== null) closeSync(file.fd);
   }
 
-  #visit(level: Level, name: string): void {
+  #visit(level: Level, listed: Dirent): void {
     const { filter } = this.#options;
+    const { name } = listed;
     const patternPath = filter.passesAll ? '' : `${level.patternPath}${bytes(name).toString()}`;
     if (filter.excludes(patternPath, false)) return;
     const place = { path: `${level.path}/${name}`, archivePath: `${level.archivePath}/${name}`, patternPath };
+    if (listed.isFile()) {
+      if (level.included || filter.includes(patternPath, false)) this.#file(place);
+      return;
+    }
     const stats = this.#attempt(place, (path) => lstatSync(path, { bigint: true }));
     if (stats === undefined) return;
     const type = Number(stats.mode) & S_IFMT;
@@ -112,7 +117,8 @@ export class TreeWalk {
   }
 
   #leaf(place: Place, stats: BigIntStats, type: number): void {
-    if (type === S_IFREG) this.#file(place, stats);
+    // A file only now, since it was listed as something else.
+    if (type === S_IFREG) this.#file(place);
     else if (type === S_IFLNK) this.#symlink(place, stats);
     else this.#note(place, `it is a ${kindNames.get(type) ?? 'special file'}, which has no content to keep`);
   }
@@ -132,9 +138,9 @@ export class TreeWalk {
   #enter(place: Place, { included, stats }: { readonly included: boolean; readonly stats: BigIntStats }): void {
     const reason = this.#whyLeftOut(stats);
     if (reason !== null) this.#note(place, `its content is left out: ${reason}`);
-    const names = reason !== null ? [] : this.#attempt(place, (path) => readdirSync(path, { encoding: 'latin1' }).toSorted());
+    const listed = reason === null ? this.#attempt(place, inOrder) : [];
     const patternPath = place.patternPath === '' ? '' : `${place.patternPath}/`;
-    this.#levels.push({ ...place, patternPath, included, names: names ?? [], next: 0 });
+    this.#levels.push({ ...place, patternPath, included, listed: listed ?? [], next: 0 });
   }
 
   #whyLeftOut(stats: BigIntStats): string | null {
@@ -160,18 +166,21 @@ export class TreeWalk {
     });
   }
 
-  #file(place: Place, listed: BigIntStats): void {
-    const { builder } = this.#options;
-    const path = pathOf(place);
-    const archivePath = bytes(place.archivePath);
-    const carrier = this.#links.carrierOf(listed);
-    if (carrier !== undefined)
-      return this.#give({ entry: builder.hardLink({ path, archivePath, stats: listed }, carrier), file: null, path });
+  /** Opened without a look first: what is open tells for certain what it is. */
+  #file(place: Place): void {
     const file = this.#attempt(place, openFile);
     if (file === undefined) return;
     if (file === null) return this.#lose(place, vanished, new Error(vanished.detail));
-    this.#links.remember(file.stats, archivePath);
-    this.#give({ entry: builder.file({ path, archivePath, stats: file.stats }, file.fd), file, path });
+    const { builder } = this.#options;
+    const path = pathOf(place);
+    const known = { path, archivePath: bytes(place.archivePath), stats: file.stats };
+    const carrier = this.#links.carrierOf(file.stats);
+    if (carrier === undefined) {
+      this.#links.remember(file.stats, known.archivePath);
+      return this.#give({ entry: builder.file(known, file.fd), file, path });
+    }
+    closeSync(file.fd);
+    this.#give({ entry: builder.hardLink(known, carrier), file: null, path });
   }
 
   #give(found: Found): void {
@@ -225,6 +234,11 @@ const vanished: Loss = { problem: 'vanished', detail: 'it was removed or replace
 /** ELOOP: a symlink came in a file's place. */
 function lossOf(code: string): Loss {
   return ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(code) ? vanished : { problem: 'unreadable', detail: code };
+}
+
+/** In the order of the names' bytes. */
+function inOrder(path: Buffer): Dirent[] {
+  return readdirSync(path, { encoding: 'latin1', withFileTypes: true }).toSorted((one, other) => (one.name < other.name ? -1 : 1));
 }
 
 function pathOf({ path }: Place): Buffer {

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { throwIfAborted } from '../../domain/errors.ts';
 
-/** Some milliseconds of reading. */
-const turnBytes = 4 << 20;
+/** About a millisecond of reading. */
+const turnBytes = 1 << 20;
 
 /** Reading is synchronous, which is fastest; this lets timers, signals and the other ends of streams have their turn. */
 export class Turns {

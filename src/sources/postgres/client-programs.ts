@@ -72,18 +72,22 @@ export class Docker {
   }
 }
 
+/*
+ * What runs inside must wait for each of its own processes. One that outlives its parent becomes a child of the container's
+ * first process, and in images of PostgreSQL that is the server: of a child that it does not know and that a signal ended
+ * it believes that a session crashed, throws out every other one and starts anew (CleanupBackend,
+ * postgres src/backend/postmaster/postmaster.c).
+ */
+
 /**
  * Docker lets a program go on when the client that started it dies (moby issue 9098). Standard input ends then, and with
  * it the program. The background job needs a descriptor of its own, since shells take a job's standard input away.
  */
 const endWithClient =
-  'exec 3<&0; "$@" </dev/null 3<&- & p=$!; (cat <&3 >/dev/null; kill "$p") >/dev/null 2>&1 & w=$!; exec 3<&-; wait "$p"; s=$?; kill "$w" 2>/dev/null; exit "$s"';
+  'exec 3<&0; "$@" </dev/null 3<&- & p=$!; (while read -r _; do :; done; kill "$p") <&3 >/dev/null 2>&1 & w=$!; exec 3<&-; wait "$p"; s=$?; { kill "$w"; wait "$w"; } 2>/dev/null; exit "$s"';
 
-const joinByBash =
-  'exec 3<>"/dev/tcp/$0/$1" 4<&0; cat <&3 & r=$!; { cat <&4 >&3; kill $r; } 2>/dev/null >/dev/null & w=$!; wait $r; kill $w 2>/dev/null';
+/** Whichever side ends, the other is told: nothing else would, since both ends of the connection are held by both directions. */
+const joinByBash = 'exec 3<>"/dev/tcp/$0/$1" 4<&0; cat <&3 & cat <&4 >&3 & { wait -n; kill $(jobs -p); wait; } 2>/dev/null';
 
-/**
- * Images with bash have its /dev/tcp; those without have busybox. Whichever side ends, the other is told: nothing else
- * would, since both ends of the connection are held by both directions.
- */
+/** Images with bash have its /dev/tcp; those without have busybox. */
 const connectByShell = `if command -v bash >/dev/null; then exec bash -c '${joinByBash}' "$0" "$1"; else exec nc "$0" "$1"; fi`;

@@ -68,10 +68,11 @@ export class LocalObjects implements ObjectStore {
     for (let position = offset, left = sizeBytes; left > 0;) {
       const chunk = await this.#read(file, { position, sizeBytes: Math.min(left, readBytes) }, attempt);
       throwIfAborted(signal);
-      if (chunk.length === 0) return;
+      const { length } = chunk;
+      if (length === 0) return;
       yield chunk;
-      position += chunk.length;
-      left -= chunk.length;
+      position += length;
+      left -= length;
     }
   }
 

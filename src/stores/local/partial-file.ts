@@ -5,7 +5,7 @@ import { createPrivateFile, publishNew, syncDirectory, unlinkIfPresent } from '.
 import type { StoreDirectory } from './store-directory.ts';
 
 /** Small chunks are gathered until a write is worth its system call. */
-const writeBytes = 1024 * 1024;
+const gatheredAtMost = 256 * 1024;
 /** So much may wait in the page cache: the disk then works all along, and the last fsync finds little left to do. */
 const syncEveryBytes = 64 * 1024 * 1024;
 
@@ -24,9 +24,8 @@ export class PartialFile {
   readonly #directory: StoreDirectory;
   readonly #path: string;
   readonly #handle: FileHandle;
-  #gathered: Uint8Array[] = [];
+  readonly #gathered = Buffer.allocUnsafeSlow(gatheredAtMost);
   #gatheredBytes = 0;
-  #writing: Promise<void> = Promise.resolve();
   #syncing: Promise<void> | undefined;
   #unsyncedBytes = 0;
   #failure: { readonly error: unknown } | undefined;
@@ -52,23 +51,23 @@ export class PartialFile {
     return (await this.#handle.stat({ bigint: true })).dev;
   }
 
-  /** Takes the chunk over. One write is under way while the next chunks are gathered. */
+  /** The chunk is the caller's again when this returns. */
   async write(chunk: Uint8Array): Promise<void> {
     this.#throwFailure();
-    if (chunk.length === 0) return;
-    this.#gathered.push(chunk);
-    this.#gatheredBytes += chunk.length;
-    if (this.#gatheredBytes >= writeBytes) await this.#startWrite();
+    const fits = this.#gatheredBytes + chunk.length <= gatheredAtMost;
+    if (!fits) await this.#writeAll(chunk.length < gatheredAtMost ? [] : [chunk]);
+    if (fits || chunk.length < gatheredAtMost) {
+      this.#gathered.set(chunk, this.#gatheredBytes);
+      this.#gatheredBytes += chunk.length;
+    }
   }
 
-  async #startWrite(): Promise<void> {
-    await this.#writing;
-    this.#throwFailure();
-    const chunks = this.#gathered;
-    const sizeBytes = this.#gatheredBytes;
-    this.#gathered = [];
+  /** What was gathered, then the chunks. */
+  async #writeAll(chunks: readonly Uint8Array[]): Promise<void> {
+    const all = [this.#gathered.subarray(0, this.#gatheredBytes), ...chunks].filter(({ length }) => length > 0);
     this.#gatheredBytes = 0;
-    this.#writing = this.#remember(writeAll(this.#handle, chunks).then(() => this.#wrote(sizeBytes)));
+    await writeAll(this.#handle, all);
+    this.#wrote(all.reduce((sum, { length }) => sum + length, 0));
   }
 
   #wrote(sizeBytes: number): void {
@@ -96,8 +95,7 @@ export class PartialFile {
 
   /** Everything is written, of the right length and on stable storage. */
   async finish(): Promise<void> {
-    await this.#startWrite();
-    await this.#writing;
+    await this.#writeAll([]);
     await this.#syncing;
     this.#throwFailure();
     const { size } = await this.#handle.stat();
@@ -117,9 +115,8 @@ export class PartialFile {
     }
   }
 
-  /** Removes what was written. Also ends writes that are under way. */
+  /** Removes what was written. */
   async discard(): Promise<void> {
-    await this.#writing;
     await this.#syncing;
     try {
       await unlinkIfPresent(this.#path);

@@ -145,6 +145,18 @@ describe('compare()', () => {
     });
   });
 
+  test('a table whose rows were left out has to be there, and empty', async () => {
+    await withLoaded(shop, async (database) => {
+      const withoutRows = ['left_out', 'filled', 'gone'].map((name) => ({ schema: 'public', name }));
+      await cluster.query(database.name, 'CREATE TABLE left_out (i int); CREATE TABLE filled AS SELECT 1');
+      const found = await database.compare({ ...shop.record, dump: { ...shop.record.dump, withoutRows } }, 'full', signal);
+      expect(found.map(({ table, message }) => [table, message])).toEqual([
+        ['public.gone', 'table is missing'],
+        ['public.filled', 'has rows that are not in the backup'],
+      ]);
+    });
+  });
+
   test('by counting finds rows that are missing or too many, and only those', async () => {
     await withLoaded(shop, async (database) => {
       expect(await database.compare(shop.record, 'counts', signal)).toEqual([]);
