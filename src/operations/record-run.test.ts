@@ -1,13 +1,17 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runContext } from '../../test/fixtures/run-context.ts';
+import { sampleManifest } from '../../test/fixtures/sample-manifest.ts';
 import { HoldfastError } from '../domain/errors.ts';
+import type { HoldfastEvent } from '../domain/events.ts';
 import type { Verb } from '../ports/history.ts';
+import type { OperationContext } from './context.ts';
 import { closeAllDeadRuns, failedOutcome, recordRun, tellError } from './record-run.ts';
 
 async function failsTwice(first: Error): Promise<unknown> {
@@ -99,6 +103,70 @@ test('a run does not close its own record', async () => {
   });
   expect(report).toMatchObject({ outcome: 'succeeded', error: null });
   expect(await place.unended()).toEqual([]);
+});
+
+/** The same context, and the events that it was given. */
+function listening(context: OperationContext) {
+  const told: HoldfastEvent[] = [];
+  return { told, context: { ...context, emit: async (event: HoldfastEvent) => void told.push(event) } };
+}
+
+const recorded = { verb: 'backup', plan: 'home' } as const;
+
+test('a run is told of when it begins and when it ends, by the key that the history has', async () => {
+  await using place = await scratch();
+  const { told, context } = listening(place.context);
+  await recordRun(context, { ...recorded, body: () => Promise.reject(new Error('the drive is full')) });
+  const [run] = await context.history.runs({});
+  expect(told).toMatchObject([
+    { kind: 'backup-started', run: { key: run?.key, outcome: null } },
+    { kind: 'backup-failed', run: { key: run?.key, outcome: 'failed' }, message: 'the drive is full', atRiskSince: null },
+  ]);
+  expect(run?.trigger).toEqual(context.trigger);
+});
+
+test('a failure is told with the time of the newest verified snapshot', async () => {
+  await using place = await scratch();
+  const { told, context } = listening(place.context);
+  const at = new Date('2026-01-05T00:00:00Z');
+  for (const [sequence, createdAt] of [
+    [1, '2026-01-01T02:00:00.000Z'],
+    [2, '2026-01-02T02:00:00.000Z'],
+    [3, '2026-01-03T02:00:00.000Z'],
+  ] as const) {
+    const id = `home-2026010${sequence}-020000`;
+    await context.history.recordSnapshot({
+      store: 'nas',
+      manifest: sampleManifest(id, { parts: {}, sequence, createdAt }),
+      manifestSha256: 'a'.repeat(64),
+    });
+    if (sequence < 3) await context.history.recordVerification({ store: 'nas', id }, { kind: 'passed', depth: 'readable', at });
+  }
+  await recordRun(context, { ...recorded, body: () => Promise.reject(new Error('no')) });
+  expect(told.at(-1)?.atRiskSince).toEqual(new Date('2026-01-02T02:00:00Z'));
+});
+
+test('a run succeeds although nobody can be told of it', async () => {
+  await using place = await scratch();
+  const context = { ...place.context, emit: () => Promise.reject(new Error('no route to anybody')) };
+  const report = await recordRun(context, { ...recorded, body: async () => ({ outcome: 'succeeded', snapshotId: null, details: {} }) });
+  expect(report).toMatchObject({ outcome: 'succeeded', error: null });
+});
+
+test('a run that died is told of once, when it is found', async () => {
+  await using place = await scratch();
+  const { told, context } = listening(place.context);
+  const started = { key: randomUUID(), trigger: context.trigger, startedAt: new Date('2026-01-01T02:00:00Z') };
+  await context.history.startRun({ ...started, verb: 'drill', plan: 'home' });
+  expect(await closeAllDeadRuns(context, 'home')).toMatchObject([{ key: started.key }]);
+  expect(await closeAllDeadRuns(context, 'home')).toEqual([]);
+  expect(told).toMatchObject([{ kind: 'drill-failed', run: { key: started.key, durationMs: null, error: { code: 'CANCELLED' } } }]);
+});
+
+test('a run whose service went away has failed; one that a person ended is cancelled', () => {
+  const ended = (details: Readonly<Record<string, unknown>>) => new HoldfastError('CANCELLED', 'Ended', { hint: 'Run it again', details });
+  expect(failedOutcome(ended({ killed: true }))).toBe('failed');
+  expect(failedOutcome(ended({}))).toBe('cancelled');
 });
 
 test('a restore is made although its proof of life cannot be written', async () => {

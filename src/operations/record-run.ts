@@ -1,7 +1,9 @@
 import { HoldfastError, isHoldfastError, type ToldError } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import { bySequence, counts } from '../domain/retention.ts';
 import type { History, NewRun, Run, Verb } from '../ports/history.ts';
 import type { OperationContext } from './context.ts';
+import { eventOfRun, type RunNews } from './event-of-run.ts';
 
 /** What every operation's report begins with. */
 export interface RunReport {
@@ -18,9 +20,10 @@ export function tellError(thrown: unknown): ToldError {
   return { code: 'INTERNAL', message, hint: 'Report this as a bug with the output of the same command and HOLDFAST_LOG=debug' };
 }
 
-/** `failed`, or `cancelled` when that is why. */
+/** `failed`, or `cancelled` when a person ended it; a service that went away under its run (`details.killed`) is no person. */
 export function failedOutcome(error: unknown): 'failed' | 'cancelled' {
-  return isHoldfastError(firstError(error), 'CANCELLED') ? 'cancelled' : 'failed';
+  const first = firstError(error);
+  return isHoldfastError(first, 'CANCELLED') && first.details['killed'] !== true ? 'cancelled' : 'failed';
 }
 
 /** What went wrong before closing something went wrong too: that is the cause to tell. */
@@ -55,16 +58,37 @@ export async function recordRun<T extends object>(
   const started: NewRun = { key: context.newRunKey(), trigger: context.trigger, verb, plan, startedAt: context.clock.now() };
   const runId = await tolerateHistory(context, () => context.history.startRun(started));
   using _going = new GoingRun(context.history, runId);
+  const toldOfStart = announce(context, { ...started, at: started.startedAt, end: null });
   const end = await body().then(
     (result) => ({ error: null, ...result }),
     (error: unknown) => ({ outcome: failedOutcome(error), snapshotId: null, details: null, error: logged(context, verb, error) }),
   );
   const { outcome, snapshotId, details, error } = end;
+  const endedAt = context.clock.now();
+  const durationMs = Math.round(context.clock.monotonicMs() - startedMs);
   if (runId !== null)
-    await tolerateHistory(context, () =>
-      context.history.endRun(runId, { endedAt: context.clock.now(), outcome, snapshotId, error, details: { ...details } }),
-    );
-  return { runId, outcome, snapshotId, details, error, durationMs: Math.round(context.clock.monotonicMs() - startedMs) };
+    await tolerateHistory(context, () => context.history.endRun(runId, { endedAt, outcome, snapshotId, error, details: { ...details } }));
+  await toldOfStart;
+  await announce(context, { ...started, at: endedAt, end: { outcome, snapshotId, error, details: { ...details }, durationMs } });
+  return { runId, outcome, snapshotId, details, error, durationMs };
+}
+
+/** Tells of a run. Nothing that goes wrong with that is a failure of the run. */
+async function announce(context: OperationContext, news: Omit<RunNews, 'newestVerifiedAt'>): Promise<void> {
+  try {
+    const isProblem = news.end !== null && news.end.outcome !== 'succeeded';
+    const newestVerifiedAt = isProblem && news.plan !== null ? await newestVerified(context, news.plan) : null;
+    const event = eventOfRun({ ...news, newestVerifiedAt });
+    if (event !== null) await context.emit(event);
+  } catch (error) {
+    context.log.warn('What happened could not be told to anybody', { error: tellError(error).message, run: news.key });
+  }
+}
+
+async function newestVerified({ history }: OperationContext, plan: string): Promise<Date | null> {
+  const known = await history.facts({ plan }).catch(() => []);
+  const verified = known.filter(counts).toSorted(bySequence)[0];
+  return verified === undefined ? null : new Date(verified.createdAt);
 }
 
 function logged(context: OperationContext, verb: Verb, error: unknown): ToldError {
@@ -120,16 +144,20 @@ class GoingRun implements Disposable {
 
 /**
  * Closes the records of all runs of a plan that died. The caller holds the plan's lock, so no other backup is alive; drills,
- * and what runs beside the lock, are asked for by locks of their own.
+ * and what runs beside the lock, are asked for by locks of their own. Returns those that were closed; somebody has
+ * been told of each.
  */
-export async function closeAllDeadRuns(context: OperationContext, plan: string): Promise<void> {
+export async function closeAllDeadRuns(context: OperationContext, plan: string): Promise<readonly Run[]> {
+  const closed: Run[] = [];
+  const close = async (verb: Verb) => closed.push(...(await closeDeadRuns(context, { plan, verb })));
   const suspects = new Set((await unendedRuns(context, { plan })).map(({ verb }) => verb));
-  if (suspects.delete('backup')) await closeDeadRuns(context, { plan, verb: 'backup' });
-  if (suspects.delete('drill')) await whenNobodyHolds(context, `${plan}.drill`, () => closeDeadRuns(context, { plan, verb: 'drill' }));
+  if (suspects.delete('backup')) await close('backup');
+  if (suspects.delete('drill')) await whenNobodyHolds(context, `${plan}.drill`, () => close('drill'));
   if (suspects.size > 0)
     await whenNobodyHolds(context, `${plan}.beside`, async () => {
-      for (const verb of suspects) await closeDeadRuns(context, { plan, verb });
+      for (const verb of suspects) await close(verb);
     });
+  return closed;
 }
 
 async function unendedRuns(context: OperationContext, filter: { readonly plan: string; readonly verb?: Verb }): Promise<Run[]> {
@@ -137,7 +165,7 @@ async function unendedRuns(context: OperationContext, filter: { readonly plan: s
   return unended.filter(({ id }) => going.get(context.history)?.has(id) !== true);
 }
 
-async function whenNobodyHolds(context: OperationContext, lock: string, work: () => Promise<void>): Promise<void> {
+async function whenNobodyHolds(context: OperationContext, lock: string, work: () => Promise<unknown>): Promise<void> {
   try {
     await using _held = await context.lock.acquire(lock);
     await work();
@@ -151,15 +179,18 @@ async function whenNobodyHolds(context: OperationContext, lock: string, work: ()
 export async function closeDeadRuns(
   context: OperationContext,
   { plan, verb }: { readonly plan: string; readonly verb: Verb },
-): Promise<void> {
-  for (const run of await unendedRuns(context, { plan, verb })) {
+): Promise<readonly Run[]> {
+  const dead = await unendedRuns(context, { plan, verb });
+  for (const run of dead) {
     const error = tellError(
       new HoldfastError('CANCELLED', `The ${run.verb} of ${run.startedAt.toISOString()} was killed: its process ended before it was done`, {
         hint: 'Look in the system log for the reason (memory, power, a stopped service)',
       }),
     );
-    await tolerateHistory(context, () =>
-      context.history.endRun(run.id, { endedAt: context.clock.now(), outcome: 'failed', snapshotId: null, error, details: {} }),
-    );
+    const endedAt = context.clock.now();
+    const end = { outcome: 'failed', snapshotId: null, error, details: {} } as const;
+    await tolerateHistory(context, () => context.history.endRun(run.id, { ...end, endedAt }));
+    await announce(context, { ...run, at: endedAt, end: { ...end, durationMs: null } });
   }
+  return dead;
 }
