@@ -73,6 +73,29 @@ export async function recordRun<T extends object>(
   return { runId, outcome, snapshotId, details, error, durationMs };
 }
 
+/** How a run ended whose process could tell nobody any more. Nothing for one that the history does not know, or not the end of. */
+export async function announceEnd(context: OperationContext, key: string): Promise<void> {
+  const run = await tolerateHistory(context, () => context.history.run(key));
+  if (run?.end === null || run?.end === undefined) return;
+  const { endedAt, ...end } = run.end;
+  await announce(context, { ...run, at: endedAt, end: { ...end, durationMs: endedAt.getTime() - run.startedAt.getTime() } });
+}
+
+/** A run that never began: it had no turn, or was called off before. */
+export async function recordUnstarted(
+  context: OperationContext,
+  { key, trigger, verb, plan }: Pick<NewRun, 'key' | 'trigger' | 'verb' | 'plan'>,
+  { outcome, error }: Pick<RunReport, 'outcome' | 'error'>,
+): Promise<void> {
+  const at = context.clock.now();
+  const end = { outcome, error, snapshotId: null, details: {} };
+  await tolerateHistory(context, async () => {
+    const id = await context.history.startRun({ key, trigger, verb, plan, startedAt: at });
+    await context.history.endRun(id, { ...end, endedAt: at });
+  });
+  await announce(context, { key, verb, plan, at, end: { ...end, durationMs: 0 } });
+}
+
 /** Tells of a run. Nothing that goes wrong with that is a failure of the run. */
 async function announce(context: OperationContext, news: Omit<RunNews, 'newestVerifiedAt'>): Promise<void> {
   try {
