@@ -315,6 +315,57 @@ export const passwordRequest = named(
   'PasswordRequest',
   z.strictObject({ current: z.string().min(1).max(1000), next: z.string().min(12).max(1000) }),
 );
+export const sessionOptions = named(
+  'SessionOptions',
+  z.object({
+    setup: z.boolean().describe('nobody can sign in yet: the administrator is created with the link that the service printed'),
+    passwords: z.boolean(),
+    oidc: z.object({ label: z.string() }).nullable(),
+    passkeys: z.boolean(),
+  }),
+);
+export const totpStart = named('TotpStart', z.object({ secret: z.string(), uri: z.string() }));
+export const totpRequest = named('TotpRequest', z.strictObject({ code: z.string().regex(/^\d{6}$/u) }));
+export const totpEndRequest = named('TotpEndRequest', z.strictObject({ password: z.string().min(1).max(1000) }));
+
+const encoded = z.string().max(20_000);
+const authenticatorAnswer = {
+  id: z.string().min(1).max(2000),
+  rawId: z.string().min(1).max(2000),
+  type: z.literal('public-key'),
+  authenticatorAttachment: z.enum(['platform', 'cross-platform']).nullish(),
+  clientExtensionResults: z.looseObject({}),
+};
+/** What `PublicKeyCredential.toJSON()` gives: browsers add to it. */
+export const passkeyRequest = named(
+  'PasskeyRequest',
+  z.strictObject({
+    label: z.string().min(1).max(100),
+    response: z.looseObject({
+      ...authenticatorAnswer,
+      response: z.looseObject({
+        clientDataJSON: encoded,
+        attestationObject: encoded,
+        transports: z.array(z.string().max(50)).max(10).optional(),
+      }),
+    }),
+  }),
+);
+export const passkeySignInRequest = named(
+  'PasskeySignInRequest',
+  z.looseObject({
+    ...authenticatorAnswer,
+    response: z.looseObject({
+      clientDataJSON: encoded,
+      authenticatorData: encoded,
+      signature: encoded,
+      userHandle: encoded.nullish(),
+    }),
+  }),
+);
+/** For `PublicKeyCredential.parseCreationOptionsFromJSON` and `parseRequestOptionsFromJSON`. */
+export const passkeyOptions = named('PasskeyOptions', z.looseObject({ challenge: z.string() }));
+export const passkey = named('Passkey', z.object({ id: z.string(), label: z.string(), createdAt: instant, usedAt: instant.nullable() }));
 export const user = named(
   'User',
   z.object({

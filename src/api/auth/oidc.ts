@@ -178,7 +178,7 @@ async function discover({ issuer, clientId, clientSecret }: OidcSettings): Promi
 async function moreClaims(configuration: Configuration, accessToken: string, subject: string): Promise<Partial<IDToken>> {
   if (configuration.serverMetadata().userinfo_endpoint === undefined) return {};
   const { fetchUserInfo } = await library();
-  return (await fetchUserInfo(configuration, accessToken, subject)) as Partial<IDToken>;
+  return fetchUserInfo(configuration, accessToken, subject);
 }
 
 function isLoopback({ hostname }: URL): boolean {

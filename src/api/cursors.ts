@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { HoldfastError } from '../domain/errors.ts';
+
+/** How many of a list a request wants, and from where on. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(500).default(50).describe('how many'),
+  before: z.string().min(1).max(2000).optional().describe('`next` of the page before'),
+};
+
+/** A place in a list, opaque to whoever is given it. */
+export function cursorOf(place: object): string {
+  return Buffer.from(JSON.stringify(place)).toString('base64url');
+}
+
+/** The place that a cursor stands for; undefined without one. Throws `REQUEST_INVALID` for what no page gave. */
+export function placeOf<T>(cursor: string | undefined, schema: z.ZodType<T>): T | undefined {
+  if (cursor === undefined) return undefined;
+  const place = schema.safeParse(parsed(Buffer.from(cursor, 'base64url').toString()));
+  if (place.success) return place.data;
+  throw new HoldfastError('REQUEST_INVALID', 'Cannot tell which page is meant: `before` is not what an earlier page gave', {
+    hint: 'Start with the first page, and send its `next` as `before`',
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

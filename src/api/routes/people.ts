@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import { HoldfastError } from '../../domain/errors.ts';
+import { createUser, failuresOf, hashOfPassword } from '../../operations/accounts.ts';
+import type { StoredUser, User } from '../../ports/service-state.ts';
+import type { AccessContext } from '../auth/access-context.ts';
+import { requireWholeLeave } from '../auth/whole-leave.ts';
+import { page, user as userReply, userChange, userRequest } from '../contract.ts';
+import { type AnyRoute, route } from '../route.ts';
+
+const userParams = z.object({ id: z.uuid() });
+const userPage = page('UserPage', userReply);
+
+/** Who may sign in. */
+export function peopleRoutes(context: AccessContext): readonly AnyRoute[] {
+  const changes = new OneByOne();
+  return [listRoute(context), createRoute(context), changeRoute(context, changes), removeRoute(context, changes)];
+}
+
+function listRoute({ state }: AccessContext): AnyRoute {
+  return route({
+    method: 'GET',
+    path: '/api/v1/users',
+    id: 'listUsers',
+    group: 'access',
+    summary: 'Everybody who may sign in',
+    needs: 'administrator',
+    replies: { 200: userPage },
+    handle: async ({ principal }) => {
+      requireWholeLeave(principal);
+      return { status: 200, body: { items: (await state.accounts.users()).map(shownUser), next: null } };
+    },
+  });
+}
+
+function createRoute(context: AccessContext): AnyRoute {
+  return route({
+    method: 'POST',
+    path: '/api/v1/users',
+    id: 'createUser',
+    group: 'access',
+    summary: 'Create a user who signs in with a password',
+    needs: 'administrator',
+    body: userRequest,
+    replies: { 201: userReply },
+    idempotencyKey: 'accepted',
+    act: 'user-create',
+    handle: async ({ principal, body }) => {
+      requireWholeLeave(principal);
+      const user = await createUser(context, body);
+      const audited = { target: user.name, details: { id: user.id, role: user.role } };
+      return { status: 201, body: shownUser(user), audited };
+    },
+  });
+}
+
+function changeRoute(context: AccessContext, changes: OneByOne): AnyRoute {
+  return route({
+    method: 'PATCH',
+    path: '/api/v1/users/:id',
+    id: 'changeUser',
+    group: 'access',
+    summary: 'Give a user another role or password, disable or enable one; a new password or leave that is less ends the sessions',
+    needs: 'administrator',
+    params: userParams,
+    body: userChange,
+    replies: { 200: userReply },
+    act: 'user-change',
+    handle: ({ principal, params, body }) =>
+      changes.take(async () => {
+        requireWholeLeave(principal);
+        const before = await userOf(context, params.id);
+        const losesLeave = body.disabled === true || (body.role !== undefined && body.role !== before.role);
+        if (losesLeave && (body.disabled === true || body.role !== 'administrator')) await requireAnotherAdministrator(context, before);
+        await change(context, before, body);
+        if (losesLeave || body.password !== undefined) await context.state.accounts.endSessionsOf(before.id);
+        const { password, ...shown } = body;
+        const details = { id: before.id, ...shown, ...(password === undefined ? {} : { password: 'changed' }) };
+        return { status: 200, body: shownUser(await userOf(context, params.id)), audited: { target: before.name, details } };
+      }),
+  });
+}
+
+async function change(
+  { state, clock, passwords }: AccessContext,
+  user: StoredUser,
+  { role, disabled, password, resetTotp }: z.infer<typeof userChange>,
+): Promise<void> {
+  await state.accounts.updateUser(user.id, {
+    ...(role !== undefined && { role }),
+    ...(disabled !== undefined && { disabledAt: disabled ? (user.disabledAt ?? clock.now()) : null }),
+    ...(password !== undefined && { passwordHash: await hashOfPassword(password, passwords) }),
+    ...(resetTotp !== undefined && { totpSecret: null }),
+  });
+  if (password !== undefined) await state.accounts.clearFailures(failuresOf(user.name));
+}
+
+function removeRoute(context: AccessContext, changes: OneByOne): AnyRoute {
+  return route({
+    method: 'DELETE',
+    path: '/api/v1/users/:id',
+    id: 'deleteUser',
+    group: 'access',
+    summary: 'Remove a user, with sessions and passkeys',
+    needs: 'administrator',
+    params: userParams,
+    replies: { 204: null },
+    act: 'user-delete',
+    handle: ({ principal, params }) =>
+      changes.take(async () => {
+        requireWholeLeave(principal);
+        const user = await userOf(context, params.id);
+        await requireAnotherAdministrator(context, user);
+        await context.state.accounts.deleteUser(user.id);
+        return { status: 204, audited: { target: user.name, details: { id: user.id } } };
+      }),
+  });
+}
+
+async function userOf({ state }: AccessContext, id: string): Promise<StoredUser> {
+  const user = await state.accounts.userById(id);
+  if (user !== undefined) return user;
+  throw new HoldfastError('NOT_FOUND', `There is no user of the id ${id}`, { hint: 'See who there is: GET /api/v1/users' });
+}
+
+/** Somebody must be left who can let others in. */
+async function requireAnotherAdministrator({ state }: AccessContext, user: User): Promise<void> {
+  if (!isAdministrator(user)) return;
+  if ((await state.accounts.users()).some((other) => other.id !== user.id && isAdministrator(other))) return;
+  throw new HoldfastError('USAGE', `Cannot take leave from "${user.name}": there is no other administrator`, {
+    hint: 'Make somebody else an administrator first',
+  });
+}
+
+function isAdministrator({ role, disabledAt }: User): boolean {
+  return role === 'administrator' && disabledAt === null;
+}
+
+function shownUser({ id, name, role, createdAt, disabledAt, hasPassword, hasTotp, oidc }: User): z.infer<typeof userReply> {
+  const disabled = disabledAt !== null;
+  return { id, name, role, createdAt: createdAt.toISOString(), disabled, password: hasPassword, totp: hasTotp, oidc: oidc !== null };
+}
+
+/** Two administrators who remove each other at the same moment must not both succeed. */
+class OneByOne {
+  #turn: Promise<unknown> = Promise.resolve();
+
+  take<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+}
