@@ -4,7 +4,7 @@
 set -eu
 
 # A package, and the program that shows it is there.
-wanted='zstd:zstd age:age acl:setfacl attr:setfattr e2fsprogs:mkfs.ext4 exfatprogs:mkfs.exfat exfat-fuse:mount.exfat-fuse util-linux:losetup tar:tar gzip:gzip procps:ps faketime:faketime docker.io:dockerd'
+wanted='zstd:zstd age:age acl:setfacl attr:setfattr e2fsprogs:mkfs.ext4 exfatprogs:mkfs.exfat exfat-fuse:mount.exfat-fuse util-linux:losetup tar:tar gzip:gzip procps:ps faketime:faketime docker.io:dockerd chromium:chromium prometheus:promtool'
 PATH=$PATH:/usr/sbin:/sbin
 
 missing=''
@@ -23,12 +23,20 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
   exit 0
 fi
 
-# Installing the server would make a cluster of its own and start it on port 5432. A file of ours says no, for this once.
+# Installing the server would make a cluster of its own and start it on port 5432, and Prometheus, wanted for its promtool,
+# would start as a service. Two files of ours say no, for this once.
 no_cluster=/etc/postgresql-common/createcluster.d/holdfast-tests.conf
 mkdir -p "${no_cluster%/*}"
 printf 'create_main_cluster = false\n' >"$no_cluster"
+no_services=/usr/sbin/policy-rc.d
+if [ -e "$no_services" ]; then
+  no_services=''
+else
+  printf '#!/bin/sh\nexit 101\n' >"$no_services"
+  chmod 755 "$no_services"
+fi
 log=$(mktemp)
-trap 'rm -f "$no_cluster" "$log"; rmdir "${no_cluster%/*}" 2>/dev/null || :' EXIT
+trap 'rm -f "$no_cluster" ${no_services:+"$no_services"} "$log"; rmdir "${no_cluster%/*}" 2>/dev/null || :' EXIT
 trap 'exit 1' HUP INT TERM
 
 install_missing() {

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Brings node_modules in step with package-lock.json, the pinned Node included. Says what it does on stderr.
+# Brings node_modules in step with package-lock.json, the pinned Node included, and the built dashboard in step with its
+# sources. Says what it does on stderr.
 set -eu
 cd -- "${0%/*}/.."
 
@@ -9,13 +10,26 @@ in_step() {
   node_modules/node/bin/node scripts/installed-as-locked.ts && touch node_modules/.package-lock.json
 }
 
+# Without the dashboard everything else works, and the service says what is missing: never a reason to stop.
+build_dashboard() {
+  [ -d src/web ] || return 0
+  if [ -f dist/web/build.json ] && [ -z "$(find src/web scripts/build-web.ts package-lock.json -newer dist/web/build.json | head -n 1)" ]; then
+    return 0
+  fi
+  node_modules/node/bin/node --disable-warning=ExperimentalWarning scripts/build-web.ts >&2 ||
+    printf 'Cannot build the dashboard, see above; all else works without it\n' >&2
+}
+
 # Two commands started at once in a fresh clone: the second waits, and finds the work done.
 if command -v flock >/dev/null 2>&1; then
   exec 9<package-lock.json
   in_step || flock 9
 fi
 
-in_step && exit 0
+if in_step; then
+  build_dashboard
+  exit 0
+fi
 if ! command -v npm >/dev/null 2>&1; then
   printf 'Cannot install what Holdfast needs: npm is not installed\nInstall it (for example: apt-get install npm), then run the command again.\n' >&2
   exit 1
@@ -26,3 +40,4 @@ if ! npm ci --loglevel=error --no-progress 9<&- >&2; then
   printf 'Cannot install what Holdfast needs: npm ci failed, see above\nRun the command again when the package registry can be reached.\n' >&2
   exit 1
 fi
+build_dashboard

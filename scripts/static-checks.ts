@@ -11,6 +11,7 @@ const checks: readonly { readonly name: string; readonly command: readonly [stri
   { name: 'format (npm run format mends it)', command: ['oxfmt', '--check'] },
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings', '--report-unused-disable-directives'] },
   { name: 'types', command: ['tsc'] },
+  { name: 'types of the dashboard', command: ['tsc', '-p', 'src/web'] },
   { name: 'dead code and dependencies', command: ['knip'] },
   // Without the tests: what only they use is dead too, unless it is marked @internal.
   { name: 'dead code and dependencies of the product', command: ['knip', '--production'] },

@@ -1,0 +1,208 @@
+import type { JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { useAct, useLoaded } from './api.ts';
+import { Timeline } from './chart.tsx';
+import { now } from './clock.ts';
+import { Icon } from './icons.tsx';
+import { Progress } from './progress.tsx';
+import { hrefOf } from './router.ts';
+import { RunList } from './run-list.tsx';
+import { goingOn, may, useSession } from './session.ts';
+import type { Alert, Page, PlanStatus, Run, Series, Status } from './shapes.ts';
+import { startRun } from './start.ts';
+import { healthShown } from './states.ts';
+import { Ago, Button, Empty, Pill, Section, Trouble } from './ui.tsx';
+import { bytesInWords, counted, durationInWords, momentInWords } from './words.ts';
+
+/** Is my data safe, since when proven, what is next, what needs me. */
+export function Overview(): JSX.Element {
+  const { status } = useSession();
+  const recent = useLoaded<Page<Run>>('runs?limit=6');
+  useEffect(() => {
+    document.title = 'Holdfast';
+  }, []);
+  return (
+    <>
+      <Answer status={status} />
+      <Needs status={status} />
+      <Section title={status.plans.length === 1 ? 'Your plan' : 'Your plans'}>
+        <div class="cards">
+          {status.plans.map((plan) => (
+            <PlanCard key={plan.name} plan={plan} />
+          ))}
+        </div>
+      </Section>
+      <Section title="Lately" note={<a href={hrefOf('/runs')}>All runs</a>}>
+        {recent.data?.items.length === 0 ? <Empty>Nothing has run yet.</Empty> : null}
+        <RunList runs={recent.data?.items ?? []} withPlan={status.plans.length > 1} />
+        <Trouble error={recent.error} retry={recent.reload} />
+      </Section>
+    </>
+  );
+}
+
+function Answer({ status }: { readonly status: Status }): JSX.Element {
+  const { tone, icon, word } = healthShown(status.health);
+  const oldest = oldestProof(status.plans);
+  const next = status.plans
+    .flatMap((plan) => plan.next)
+    .toSorted((a, b) => a.at.localeCompare(b.at))
+    .find(({ verb }) => verb === 'backup');
+  return (
+    <header class={`answer ${tone}`}>
+      <span class="answer-icon">
+        <Icon name={icon} size={34} />
+      </span>
+      <div>
+        <p class="answer-word">{word}</p>
+        <h1 tabIndex={-1}>{status.sentence}</h1>
+        <p class="lead">
+          {oldest === null ? (
+            'No verified snapshot yet.'
+          ) : (
+            <>
+              Proven <Ago at={oldest} />.
+            </>
+          )}{' '}
+          {next === undefined ? 'No backup is scheduled.' : `Next backup ${momentInWords(next.at, now())}.`}
+        </p>
+      </div>
+    </header>
+  );
+}
+
+/** Safe is what the plan with the oldest proof is; null when one has none. */
+function oldestProof(plans: readonly PlanStatus[]): string | null {
+  const proofs = plans.map(({ provenAt }) => provenAt);
+  return proofs.includes(null) ? null : (proofs.filter((at) => at !== null).toSorted()[0] ?? null);
+}
+
+interface Need {
+  readonly severity: Alert['severity'];
+  readonly plan: string | null;
+  readonly message: string;
+  readonly action: string | null;
+}
+
+function Needs({ status }: { readonly status: Status }): JSX.Element | null {
+  const reasons = status.plans.flatMap(({ name, reasons: list }) => list.map((reason): Need => ({ ...reason, plan: name })));
+  const concerned = new Set(reasons.map(({ plan }) => plan));
+  const alerts = status.alerts.filter(({ plan, severity }) => severity !== 'info' && !concerned.has(plan));
+  const needs: readonly Need[] = [...reasons, ...alerts.map((alert) => ({ ...alert, message: alert.title }))];
+  if (needs.length === 0 && status.history === 'ok') return null;
+  return (
+    <Section title="What needs you">
+      <ul class="needs">
+        {status.history === 'ok' ? null : (
+          <NeedRow
+            need={{
+              severity: 'warning',
+              plan: null,
+              message: 'The history cannot be reached; backups go on, and it catches up by itself',
+              action: 'Look whether its database runs.',
+            }}
+          />
+        )}
+        {needs.map((need) => (
+          <NeedRow key={`${need.plan} ${need.message}`} need={need} />
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+function NeedRow({ need }: { readonly need: Need }): JSX.Element {
+  const isBad = need.severity === 'critical';
+  return (
+    <li class={`notice ${isBad ? 'bad' : 'warn'}`}>
+      <Icon name={isBad ? 'critical' : 'warning'} />
+      <div>
+        <p class="notice-title">
+          {need.plan === null ? null : <a href={hrefOf(`/plans/${need.plan}`)}>{need.plan}</a>}
+          {need.plan === null ? need.message : `: ${need.message}`}
+        </p>
+        {need.action === null ? null : <p>{need.action}</p>}
+      </div>
+    </li>
+  );
+}
+
+function PlanCard({ plan }: { readonly plan: PlanStatus }): JSX.Element {
+  const session = useSession();
+  const series = useLoaded<Series>(`plans/${plan.name}/series?days=30`);
+  const running = goingOn(session, plan.name);
+  const act = useAct();
+  const next = plan.next[0];
+  return (
+    <article class="card">
+      <div class="card-head">
+        <h3>
+          <a href={hrefOf(`/plans/${plan.name}`)}>{plan.name}</a>
+        </h3>
+        <Pill shown={healthShown(plan.health)} />
+      </div>
+      <p class="soft">{sourcesInWords(plan)}</p>
+      <dl class="figures-row">
+        <div>
+          <dt>Proven</dt>
+          <dd>
+            <Ago at={plan.provenAt} none="not yet" />
+          </dd>
+        </div>
+        <div>
+          <dt>Next</dt>
+          <dd>{next === undefined ? 'not scheduled' : momentInWords(next.at, now())}</dd>
+        </div>
+        <div>
+          <dt>Kept</dt>
+          <dd>
+            {counted(plan.snapshots, 'snapshot')} <span class="soft">{bytesInWords(plan.sizeBytes)}</span>
+          </dd>
+        </div>
+        <div>
+          <dt>Restore tried</dt>
+          <dd>{drillInWords(plan)}</dd>
+        </div>
+      </dl>
+      <Timeline points={series.data?.points ?? []} days={30} />
+      {running.map((run) => (
+        <a key={run.id} class="running" href={hrefOf(`/runs/${run.id}`)}>
+          <Progress run={run} />
+        </a>
+      ))}
+      <Trouble error={act.error} />
+      {may(session.me, 'operator') ? (
+        <div class="card-foot">
+          <Button
+            kind={plan.health === 'healthy' ? 'plain' : 'primary'}
+            busy={act.busy}
+            blocked={running.length > 0 ? 'a run of this plan goes on' : null}
+            onClick={() => act.run(() => startRun(`plans/${plan.name}/backups`))}
+          >
+            Back up now
+          </Button>
+          <a class="button quiet" href={hrefOf(`/plans/${plan.name}`)}>
+            Details
+          </a>
+        </div>
+      ) : null}
+    </article>
+  );
+}
+
+function drillInWords({ lastDrill }: PlanStatus): JSX.Element {
+  if (lastDrill === null) return <>never</>;
+  if (lastDrill.outcome !== 'succeeded') return <>{lastDrill.outcome ?? 'going on'}</>;
+  return (
+    <>
+      <Ago at={lastDrill.at} /> {lastDrill.rtoMs === null ? null : <span class="soft">in {durationInWords(lastDrill.rtoMs)}</span>}
+    </>
+  );
+}
+
+/** `postgres app, files photos and 2 more`. */
+function sourcesInWords({ sources, stores }: PlanStatus): string {
+  const shown = sources.slice(0, 3).map(({ name }) => name);
+  const more = sources.length - shown.length;
+  return `${[...shown, ...(more > 0 ? [`${more} more`] : [])].join(', ')} → ${stores.join(', ')}`;
+}

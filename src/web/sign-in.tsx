@@ -1,0 +1,180 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { call, useAct, useLoaded } from './api.ts';
+import { Mark } from './icons.tsx';
+import { knowsPasskeys, signInByPasskey } from './passkeys.ts';
+import { navigate } from './router.ts';
+import type { SignInOptions } from './shapes.ts';
+import { Button, Field, Loading, Trouble } from './ui.tsx';
+
+function Gate({ title, children }: { readonly title: string; readonly children: ComponentChildren }): JSX.Element {
+  useEffect(() => {
+    document.title = `${title} · Holdfast`;
+  }, [title]);
+  return (
+    <main class="gate" id="main">
+      <div class="gate-card">
+        <Mark size={44} />
+        <h1 tabIndex={-1}>{title}</h1>
+        {children}
+      </div>
+    </main>
+  );
+}
+
+export function SignInPage({ onSignedIn }: { readonly onSignedIn: () => void }): JSX.Element {
+  const { data, error, reload } = useLoaded<SignInOptions>('session/options');
+  const passkey = useAct();
+  return (
+    <Gate title="Sign in">
+      <Trouble error={error} retry={reload} />
+      {data === undefined && error === undefined ? <Loading /> : null}
+      {data?.setup === true ? (
+        <p class="soft">Nobody can sign in yet. The service printed a one-time link when it started: open it to make the administrator.</p>
+      ) : null}
+      {data?.setup === false && data.passwords ? <PasswordForm onSignedIn={onSignedIn} /> : null}
+      {data?.setup === false && (data.oidc !== null || (data.passkeys && knowsPasskeys())) ? (
+        <div class="other-ways">
+          {data.passwords ? <p class="soft small">or</p> : null}
+          {data.passkeys && knowsPasskeys() ? (
+            <Button
+              busy={passkey.busy}
+              onClick={() =>
+                passkey.run(async () => {
+                  await signInByPasskey();
+                  onSignedIn();
+                })
+              }
+            >
+              Use a passkey
+            </Button>
+          ) : null}
+          {data.oidc === null ? null : (
+            <a class="button plain" href="api/v1/session/oidc" data-leaves>
+              {data.oidc.label}
+            </a>
+          )}
+          <Trouble error={passkey.error} />
+        </div>
+      ) : null}
+    </Gate>
+  );
+}
+
+function PasswordForm({ onSignedIn }: { readonly onSignedIn: () => void }): JSX.Element {
+  const act = useAct();
+  const [name, setName] = useState('');
+  const [password, setPassword] = useState('');
+  const [code, setCode] = useState('');
+  const [asksCode, setAsksCode] = useState(false);
+  const signIn = () =>
+    act.run(async () => {
+      await call('session', { method: 'POST', body: { name, password, ...(code === '' ? {} : { code }) } });
+      onSignedIn();
+    });
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        signIn();
+      }}
+    >
+      <Field label="Name">
+        {(ids) => <input {...ids} required autocomplete="username" value={name} onInput={(event) => setName(event.currentTarget.value)} />}
+      </Field>
+      <Field label="Password">
+        {(ids) => (
+          <input
+            {...ids}
+            type="password"
+            required
+            autocomplete="current-password"
+            value={password}
+            onInput={(event) => setPassword(event.currentTarget.value)}
+          />
+        )}
+      </Field>
+      {asksCode ? (
+        <Field label="One-time code" hint="Six digits from your authenticator app.">
+          {(ids) => (
+            <input
+              {...ids}
+              inputMode="numeric"
+              pattern="[0-9]{6}"
+              autocomplete="one-time-code"
+              value={code}
+              onInput={(event) => setCode(event.currentTarget.value)}
+            />
+          )}
+        </Field>
+      ) : (
+        <button type="button" class="linkish small" onClick={() => setAsksCode(true)}>
+          I use one-time codes
+        </button>
+      )}
+      <Trouble error={act.error} />
+      <Button kind="primary" type="submit" busy={act.busy}>
+        Sign in
+      </Button>
+    </form>
+  );
+}
+
+/** Behind the one-time link that the service prints at its first start: `setup#TOKEN`. */
+export function SetupPage({ onSignedIn }: { readonly onSignedIn: () => void }): JSX.Element {
+  const act = useAct();
+  const [token] = useState(() => location.hash.slice(1));
+  const [name, setName] = useState('');
+  const [password, setPassword] = useState('');
+  const setUp = () =>
+    act.run(async () => {
+      await call('setup', { method: 'POST', body: { token, name, password } });
+      navigate('/', { replace: true });
+      onSignedIn();
+    });
+  return (
+    <Gate title="Welcome to Holdfast">
+      <p class="soft">Make the administrator. Everybody else is let in by this person.</p>
+      {token === '' ? (
+        <p class="notice warn">This link lacks its token. Open the whole link that the service printed when it started.</p>
+      ) : (
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            setUp();
+          }}
+        >
+          <Field label="Your name">
+            {(ids) => (
+              <input
+                {...ids}
+                required
+                maxLength={200}
+                autocomplete="username"
+                value={name}
+                onInput={(event) => setName(event.currentTarget.value)}
+              />
+            )}
+          </Field>
+          <Field label="Password" hint="At least 12 characters. A sentence is a good one.">
+            {(ids) => (
+              <input
+                {...ids}
+                type="password"
+                required
+                minLength={12}
+                autocomplete="new-password"
+                value={password}
+                onInput={(event) => setPassword(event.currentTarget.value)}
+              />
+            )}
+          </Field>
+          <Trouble error={act.error} />
+          <Button kind="primary" type="submit" busy={act.busy}>
+            Begin
+          </Button>
+        </form>
+      )}
+    </Gate>
+  );
+}
