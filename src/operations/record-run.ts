@@ -115,8 +115,15 @@ async function newestVerified({ history }: OperationContext, plan: string): Prom
 }
 
 function logged(context: OperationContext, verb: Verb, error: unknown): ToldError {
-  context.log.debug(`${verb} failed`, { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  context.log.debug(`${verb} failed`, {
+    stack: stackOf(error),
+    cause: error instanceof Error && error.cause !== undefined ? stackOf(error.cause) : null,
+  });
   return tellError(error);
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 /** Null when the history cannot be used: it is an index of the stores, and nothing that they hold depends on it. */
