@@ -1,5 +1,6 @@
 import { planVariables } from '../src/config/environment-plan.ts';
 import { configSchema } from '../src/config/config-schema.ts';
+import { settingVariables } from '../src/config/service-settings.ts';
 import { notifierDescriptors } from '../src/notifiers/registry.ts';
 import { sourceDescriptors } from '../src/sources/registry.ts';
 import { storeDescriptors } from '../src/stores/registry.ts';
@@ -35,6 +36,10 @@ export function configReference(): string {
     ...kinds('store').flatMap(([name, json]) => section(name.replace('store-', ''), json)),
     channels,
     ...kinds('notify').flatMap(([name, json]) => section(name.replace('notify-', ''), json)),
+    service,
+    settingsTable('service'),
+    historyWords,
+    settingsTable('history'),
     secrets,
     environment,
     variables(),
@@ -47,6 +52,18 @@ function section(kind: string, json: Json): readonly string[] {
 
 function table(json: Json | undefined): string {
   return ['| key | value | default | meaning |', '|---|---|---|---|', ...rows(json, '')].join('\n');
+}
+
+/** Keys of the program, with the variable that sets each. */
+function settingsTable(key: string): string {
+  const json = (configSchema(registries) as Json).properties?.[key];
+  const lines = rows(json, '').map((row) => {
+    const name = /`([^`]+)`/u.exec(row)?.[1] ?? '';
+    const setting = settingVariables.get(`${key}.${name}`);
+    const twin = setting?.isSecret === true ? ` or \`${setting.variable}_FILE\`` : '';
+    return row.replace(/ \|$/u, ` | ${setting === undefined ? '' : `\`${setting.variable}\`${twin}`} |`);
+  });
+  return ['| key | value | default | meaning | variable |', '|---|---|---|---|---|', ...lines].join('\n');
 }
 
 function rows(json: Json | undefined, prefix: string): readonly string[] {
@@ -122,6 +139,16 @@ Holdfast reads one YAML file, or the environment alone. The file is the one name
 - A store without \`name\` is called \`<kind>:<place>\`. Two plans that name the same place share the store.
 
 This page is made from the schemas that check the file; a test keeps it so.`;
+
+const service = `## The service
+
+\`service:\` at the top of the file, beside \`plans:\`, says how \`holdfast serve\` meets the world. Its variables hold with and
+without a file, and win over the file: they belong to the program and not to a plan. \`HOLDFAST_OIDC_ROLES\` is a line such as
+\`Backup.Admin=administrator, Staff=viewer\`.`;
+
+const historyWords = `## The history
+
+\`history:\` at the top of the file.`;
 
 const channels = `## Channels
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { notifySchema, planNamePattern, planSchema, sourceSchema, storeSchema } from './plan-schema.ts';
 import type { Registries } from './plan-items.ts';
+import { historySchema, serviceSchema } from './service-schema.ts';
 
 type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -29,6 +30,8 @@ export function configSchema({ sources, stores, notifiers }: Registries): JsonSc
         propertyNames: { pattern: planNamePattern.source },
         additionalProperties: { $ref: '#/$defs/plan' },
       },
+      service: { title: 'Service', ...toJson(serviceSchema) },
+      history: { title: 'History', ...toJson(historySchema) },
     },
     required: ['plans'],
     additionalProperties: false,

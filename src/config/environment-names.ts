@@ -6,13 +6,35 @@ import type { Registries } from './plan-items.ts';
 
 /** Variables that the program reads whatever the plans say. @internal */
 export const programVariables: readonly string[] = [
+  'HOLDFAST_BACKUPS_PLAN',
+  'HOLDFAST_BASE_PATH',
   'HOLDFAST_CONFIG',
   'HOLDFAST_DATA_DIR',
+  'HOLDFAST_FRAME_ANCESTORS',
+  'HOLDFAST_HISTORY_URL',
+  'HOLDFAST_HISTORY_URL_FILE',
+  'HOLDFAST_LISTEN',
   'HOLDFAST_LOG',
+  'HOLDFAST_LOG_FORMAT',
+  'HOLDFAST_MAX_RUNS',
+  'HOLDFAST_METRICS',
   'HOLDFAST_NODE',
+  'HOLDFAST_OIDC_BUTTON_LABEL',
+  'HOLDFAST_OIDC_CLAIM',
+  'HOLDFAST_OIDC_CLIENT_ID',
+  'HOLDFAST_OIDC_CLIENT_SECRET',
+  'HOLDFAST_OIDC_CLIENT_SECRET_FILE',
+  'HOLDFAST_OIDC_DEFAULT_ROLE',
+  'HOLDFAST_OIDC_ISSUER',
+  'HOLDFAST_OIDC_ROLES',
+  'HOLDFAST_OIDC_SCOPES',
+  'HOLDFAST_PASSWORDS',
+  'HOLDFAST_PUBLIC_URL',
   'HOLDFAST_SCRATCH_DIR',
+  'HOLDFAST_SESSION_HOURS',
   'HOLDFAST_TARGET_URL',
   'HOLDFAST_TARGET_URL_FILE',
+  'HOLDFAST_TRUSTED_PROXIES',
 ];
 
 /** Keys that open snapshots whose plan has none, also when the plans come from a file. */

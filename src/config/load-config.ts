@@ -6,7 +6,7 @@ import type { SourceDescriptor, StoreDescriptor } from '../ports/descriptor.ts';
 import type { NotifierDescriptor } from '../ports/notifier.ts';
 import type { References } from '../ports/references.ts';
 import type { ReadTextFile } from '../ports/text-file.ts';
-import { entryOf, type ConfigNode, type MapEntry } from './config-node.ts';
+import { entryOf, type ConfigNode, type MapEntry, type MapNode } from './config-node.ts';
 import { warnOfUnknownVariables, warnOfUnusedVariables } from './environment-names.ts';
 import { environmentPlan } from './environment-plan.ts';
 import { given, type Environment } from './environment-value.ts';
@@ -16,6 +16,7 @@ import { suggestion } from '../domain/nearest.ts';
 import { buildPlan, type BuiltPlan } from './plan-builder.ts';
 import type { Building } from './plan-items.ts';
 import { withoutSecrets } from './redaction.ts';
+import { readSettings, settingKeys, type Settings } from './service-settings.ts';
 import type { ShownMap } from './shown.ts';
 import { nameStores } from './store-names.ts';
 
@@ -37,7 +38,7 @@ export interface LoadOptions {
 }
 
 /** Plans that are valid as a whole. */
-export interface LoadedConfig {
+export interface LoadedConfig extends Pick<Settings, 'service' | 'history'> {
   /** By name, in the order of the file. */
   readonly plans: ReadonlyMap<string, Plan>;
   /** Absolute; null when the environment alone configures. */
@@ -57,17 +58,22 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const file = await findFile(options);
   const context = buildingContext(options, file === null ? options.cwd : dirname(file.path));
   const what = file === null ? 'the environment' : file.shown;
-  const entries = file === null ? environmentEntries(options, context) : await fileEntries(file, context);
+  const root = file === null ? undefined : await rootOf(file, context);
+  const entries = file === null ? environmentEntries(options, context) : planEntriesOf(root, context);
   const built = new Map<string, BuiltPlan>();
   for (const { key, value } of entries) {
     const plan = await buildPlan(key, value, ['plans', key], context);
     if (plan !== undefined) built.set(key, plan);
   }
   const plans = nameStores([...built.values()], context.findings);
+  const planNames = entries.map(({ key }) => key);
+  const settings = await readSettings(root, { environment: options.environment, planNames }, context);
   warnOfVariables(options, file, context);
   const { problems, warnings } = redacted(context);
-  if (problems.length > 0) throw configError(problems, what);
-  return { plans: new Map(plans.map(({ plan }) => [plan.name, plan])), file: file?.path ?? null, warnings, shown: shownConfig(plans) };
+  if (problems.length > 0 || settings === undefined) throw configError(problems, what);
+  const { service, history } = settings;
+  const byName = new Map(plans.map(({ plan }) => [plan.name, plan]));
+  return { plans: byName, service, history, file: file?.path ?? null, warnings, shown: shownConfig(plans, settings) };
 }
 
 function buildingContext(
@@ -140,24 +146,30 @@ function unreadableFile(path: string, { isFlag, isNamed }: { isFlag: boolean; is
   });
 }
 
-async function fileEntries(file: ConfigFile, { findings }: Building): Promise<readonly MapEntry[]> {
+/** The keys at the top of the file; undefined when there are none, and the findings say why. */
+async function rootOf(file: ConfigFile, { findings }: Building): Promise<MapNode | undefined> {
   const { readYaml } = await import('./yaml-nodes.ts');
   const root = readYaml(file.text, file.shown, findings);
-  if (root === undefined) return [];
-  const { origin } = root;
+  if (root === undefined) return undefined;
   if (root.kind !== 'map') {
     findings.problem(
-      origin,
+      root.origin,
       [],
       root.kind === 'scalar' && root.value === null ? 'is empty; it must hold "plans"' : 'must hold keys with values, "plans" among them',
     );
-    return [];
+    return undefined;
   }
+  const known = ['plans', ...settingKeys];
   for (const { key, keyOrigin } of root.entries) {
-    if (key !== 'plans') findings.problem(keyOrigin, [key], `unknown key ${JSON.stringify(key)}${suggestion(key, ['plans'])}`);
+    if (!known.includes(key)) findings.problem(keyOrigin, [key], `unknown key ${JSON.stringify(key)}${suggestion(key, known)}`);
   }
+  return root;
+}
+
+function planEntriesOf(root: MapNode | undefined, { findings }: Building): readonly MapEntry[] {
+  if (root === undefined) return [];
   const plans = entryOf(root, 'plans');
-  if (plans === undefined) findings.problem(origin, ['plans'], 'is missing');
+  if (plans === undefined) findings.problem(root.origin, ['plans'], 'is missing');
   else if (plans.value.kind !== 'map' || plans.value.entries.length === 0)
     findings.problem(plans.keyOrigin, ['plans'], 'must hold at least one plan by name');
   else return plans.value.entries;
@@ -214,6 +226,7 @@ function redacted({ findings, seen }: Building): Findings {
   return Object.assign(new Findings(), { problems: findings.problems.map(clean), warnings: findings.warnings.map(clean) });
 }
 
-function shownConfig(plans: readonly { readonly plan: Plan; readonly shown: ShownMap }[]): ShownMap {
-  return { kind: 'map', entries: [['plans', { kind: 'map', entries: plans.map(({ plan, shown }) => [plan.name, shown] as const) }]] };
+function shownConfig(plans: readonly { readonly plan: Plan; readonly shown: ShownMap }[], { shown }: Settings): ShownMap {
+  const shownPlans = { kind: 'map' as const, entries: plans.map((each) => [each.plan.name, each.shown] as const) };
+  return { kind: 'map', entries: [['plans', shownPlans], ...shown] };
 }

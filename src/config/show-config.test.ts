@@ -77,6 +77,14 @@ plans:
         token: [secret from file:/run/secrets/pass]        # holdfast.yaml:14, file:/run/secrets/pass
         events:
           - overdue                                        # holdfast.yaml:14
+service:
+  listen: 127.0.0.1:8000                                   # default
+  trustedProxies: []
+  frameAncestors: []
+  passwords: true                                          # default
+  sessionHours: 168                                        # default
+  metrics: token                                           # default
+  maxRuns: 2                                               # default
 `);
   });
 

@@ -6,7 +6,7 @@ interface Line {
   readonly source: string | null;
 }
 
-/** The effective plans, each value followed by where it came from. Secrets are not in it. */
+/** The effective plans and settings, each value followed by where it came from. Secrets are not in it. */
 export function showConfig(config: LoadedConfig): string {
   const lines = [...linesOf(config.shown, '')];
   const width = Math.min(60, Math.max(0, ...lines.filter(({ source }) => source !== null).map(({ text }) => text.length)));
@@ -61,11 +61,13 @@ function yamlText(text: string): string {
 export function configToJson(config: LoadedConfig): {
   readonly file: string | null;
   readonly plans: unknown;
+  readonly service: unknown;
+  readonly history: unknown;
   readonly origins: Readonly<Record<string, string>>;
 } {
   const origins: Record<string, string> = {};
-  const whole = plain(config.shown, '', origins) as { plans?: unknown };
-  return { file: config.file, plans: whole.plans ?? {}, origins };
+  const { plans = {}, service = {}, history = {} } = plain(config.shown, '', origins) as Readonly<Record<string, unknown>>;
+  return { file: config.file, plans, service, history, origins };
 }
 
 function plain(shown: Shown, path: string, origins: Record<string, string>): unknown {
