@@ -29,9 +29,17 @@ const loaded = new WeakMap<Configuration, LoadedConfig>();
 export async function loadConfiguration({ file, store, missingSecrets }: ConfigureOptions, context: OpenContext): Promise<Configuration> {
   const stores = store === undefined ? [] : [localStoreAt(store)];
   const config = await loadFile({ file, missingSecrets, isOptional: store !== undefined }, context);
-  if (config === null) return { plans: new Map(), stores, file: null, warnings: [] };
+  if (config === null) return { plans: new Map(), stores, file: null, service: null, historyUrl: null, warnings: [] };
   const { formatFinding } = await import('./config/findings.ts');
-  const configuration: Configuration = { plans: config.plans, stores, file: config.file, warnings: config.warnings.map(formatFinding) };
+  const { plans, file: path, service, history, warnings } = config;
+  const configuration: Configuration = {
+    plans,
+    stores,
+    file: path,
+    service,
+    historyUrl: history.url,
+    warnings: warnings.map(formatFinding),
+  };
   loaded.set(configuration, config);
   return configuration;
 }

@@ -142,7 +142,7 @@ This page is made from the schemas that check the file; a test keeps it so.`;
 
 const service = `## The service
 
-\`service:\` at the top of the file, beside \`plans:\`, says how \`holdfast serve\` meets the world. Its variables hold with and
+\`service:\` at the top of the file, beside \`plans:\`, says how the service meets the world. Its variables hold with and
 without a file, and win over the file: they belong to the program and not to a plan. \`HOLDFAST_OIDC_ROLES\` is a line such as
 \`Backup.Admin=administrator, Staff=viewer\`.`;
 

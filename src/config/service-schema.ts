@@ -114,7 +114,7 @@ export const serviceSchema = z
     error: 'lets nobody sign in: without passwords it needs "oidc"',
     path: ['passwords'],
   })
-  .describe('how holdfast serve meets the world');
+  .describe('how the service meets the world');
 
 export const historySchema = z
   .strictObject({

@@ -4,6 +4,7 @@ import type { ToldError } from '../domain/errors.ts';
 import type { Plan, PlanEncryption, PlanSource, PlanStore } from '../domain/plan.ts';
 import type { RunTrigger } from '../domain/run-request.ts';
 import type { Secret } from '../domain/secret.ts';
+import type { ServiceSettings } from '../domain/service-settings.ts';
 import type { Cipher } from '../ports/cipher.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Digester } from '../ports/digester.ts';
@@ -69,6 +70,10 @@ export interface Configuration {
   /** Stores named on the command line, which may belong to no plan. */
   readonly stores: readonly PlanStore[];
   readonly file: string | null;
+  /** Null when nothing is configured, and a store alone was named. */
+  readonly service: ServiceSettings | null;
+  /** Null: a file in the data directory. */
+  readonly historyUrl: Secret | null;
   readonly warnings: readonly string[];
 }
 
