@@ -1,8 +1,11 @@
 import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { HoldfastError } from '../domain/errors.ts';
+import type { Secret } from '../domain/secret.ts';
 import { isSystemError } from '../platform/system-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { History } from '../ports/history.ts';
+import type { Log } from '../ports/log.ts';
 
 /**
  * Opens the history in a SQLite file, which is made, for its owner alone, when it does not exist. Several processes may
@@ -14,6 +17,34 @@ export async function openHistory(file: string, options: { readonly check?: bool
   const { openSqliteHistory } = await import('./sqlite-history.ts');
   return openSqliteHistory(file, options);
 }
+
+export interface PostgresPlace {
+  /** `postgres://user:password@host:5432/database`. */
+  readonly url: Secret;
+  /** The data directory of this machine: what cannot be written while the server is away is kept there. */
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Opens the history in PostgreSQL, which several machines may share. Nothing is asked of the server yet, and it may be away: then
+ * writes are kept here until it is back, and reads throw `HISTORY_UNREADABLE`. `CONFIG_INVALID` for a URL that is none.
+ */
+export async function openPostgresHistory({ url, directory, clock, log }: PostgresPlace): Promise<History> {
+  const [{ connectPostgresHistory, requireUsableUrl }, { Spool }, { SpoolingHistory }] = await Promise.all([
+    import('./postgres-history.ts'),
+    import('./spool.ts'),
+    import('./spooling-history.ts'),
+  ]);
+  requireUsableUrl(url);
+  const file = join(directory, 'history-spool.sqlite');
+  const spool = new Spool(file, clock);
+  if (spool.isDamaged()) log.error(damagedSpool, { damaged: await setAsideHistory(file, clock) });
+  return new SpoolingHistory({ connect: () => connectPostgresHistory({ url, log }), spool, clock, log });
+}
+
+const damagedSpool = 'What happened while the server of the history was away was damaged on this machine, and is not recorded';
 
 /**
  * A history in memory for one command, in place of one that cannot be written: it knows what the stores tell it. Runs

@@ -76,6 +76,7 @@ export class KyselyHistory implements History {
 
   async endRun(id: string, end: RunEnd): Promise<void> {
     const number = Number(id);
+    if (!Number.isSafeInteger(number)) throw unknownRun(id);
     const run = await this.#db.selectFrom('runs').select('started_at').where('number', '=', number).executeTakeFirst();
     if (run === undefined) throw unknownRun(id);
     await this.#db
