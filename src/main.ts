@@ -38,8 +38,8 @@ async function main(): Promise<void> {
     configure: (wanted) => loadConfiguration(wanted, context),
     describeConfiguration,
     configurationSchema,
-    open: (_configuration, { checkHistory: check = false } = {}) =>
-      openWorld({ context, progress: terminal, check, started: byCommand(context) }),
+    open: ({ historyUrl }, { checkHistory: check = false } = {}) =>
+      openWorld({ context, progress: terminal, check, historyUrl, started: byCommand(context) }),
   };
   const exitCode = await run(process.argv.slice(2), doors, version);
   process.exitCode = interruption.exitCode ?? (exitCode === 0 && output.isLost ? 1 : exitCode);

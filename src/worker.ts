@@ -38,7 +38,13 @@ async function perform(request: RunRequest, { file, environment, signal }: Surro
   try {
     const context = { clock: systemClock, log: channelLog, environment };
     const configuration = await loadConfiguration({ file: file ?? undefined, store: undefined, missingSecrets: 'defer' }, context);
-    await using world = await openWorld({ context, progress, check: false, started: byRequest(request) });
+    await using world = await openWorld({
+      context,
+      progress,
+      check: false,
+      historyUrl: configuration.historyUrl,
+      started: byRequest(request),
+    });
     return await performRun(request, configuration, world, signal);
   } catch (error) {
     const durationMs = Math.round(systemClock.monotonicMs() - startedMs);

@@ -6,6 +6,7 @@ import type { LoadedConfig } from './config/load-config.ts';
 import type { Plan, PlanEncryption, PlanSchedule, PlanSource, PlanStore } from './domain/plan.ts';
 import type { Secret } from './domain/secret.ts';
 import type { Configuration, OpenWorld, Started } from './operations/context.ts';
+import type { DataDirectory } from './platform/data-directory.ts';
 import type { Cipher } from './ports/cipher.ts';
 import type { OpenContext, SourceDescriptor } from './ports/descriptor.ts';
 import type { DumpEngine } from './ports/dump-engine.ts';
@@ -109,10 +110,12 @@ export interface WorldOpening {
   readonly started: Started;
   /** Looks through the whole history for damage. */
   readonly check: boolean;
+  /** Null: a file in the data directory. */
+  readonly historyUrl: Secret | null;
 }
 
 /** Opens the history and everything that operations need. */
-export async function openWorld({ context, progress, check, started }: WorldOpening): Promise<OpenWorld> {
+export async function openWorld({ context, progress, check, historyUrl, started }: WorldOpening): Promise<OpenWorld> {
   const [{ BackgroundDigester }, { openDataDirectory }, { openPlanLock }, { sources, stores }] = await Promise.all([
     import('./platform/background-digester.ts'),
     import('./platform/data-directory.ts'),
@@ -121,7 +124,7 @@ export async function openWorld({ context, progress, check, started }: WorldOpen
   ]);
   const uid = process.getuid?.();
   const data = await openDataDirectory({ environment: context.environment, uid });
-  const { history, trouble: historyTrouble } = await openOrReplaceHistory(data.historyFile, { context, check });
+  const { history, trouble: historyTrouble } = await openOneHistory(data, { context, check, historyUrl });
   const engines = new Map<string, Promise<DumpEngine>>();
   const sourceOf = (kind: string): SourceDescriptor => find(sources, kind);
   const ownDirectories = (planStores: readonly PlanStore[]): string[] => {
@@ -153,6 +156,21 @@ export async function openWorld({ context, progress, check, started }: WorldOpen
   };
 }
 
+interface OpenedHistory {
+  readonly history: History;
+  readonly trouble: OpenWorld['historyTrouble'];
+}
+
+async function openOneHistory(
+  { path: directory, historyFile }: DataDirectory,
+  { historyUrl: url, ...opening }: Pick<WorldOpening, 'context' | 'check' | 'historyUrl'>,
+): Promise<OpenedHistory> {
+  if (url === null) return await openOrReplaceHistory(historyFile, opening);
+  const { openPostgresHistory } = await import('./history/history.ts');
+  const { clock, log } = opening.context;
+  return { history: await openPostgresHistory({ url, directory, clock, log }), trouble: null };
+}
+
 /** A directory that is not there yet has no other name. */
 function realPathIfPresent(path: string): string {
   return existsSync(path) ? realpathSync(path) : path;
@@ -174,10 +192,7 @@ function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
  * The history is an index over the stores: a damaged one is set aside, and rebuilt by the next look into them; in place of
  * one whose drive is full, another stands in for this one command. Whoever asks for the check wants the real one.
  */
-async function openOrReplaceHistory(
-  file: string,
-  { context, check }: Pick<WorldOpening, 'context' | 'check'>,
-): Promise<{ readonly history: History; readonly trouble: OpenWorld['historyTrouble'] }> {
+async function openOrReplaceHistory(file: string, { context, check }: Pick<WorldOpening, 'context' | 'check'>): Promise<OpenedHistory> {
   const { clock, log } = context;
   const [{ openHistory, openStandInHistory, setAsideHistory }, { isHoldfastError }] = await Promise.all([
     import('./history/history.ts'),
