@@ -20,8 +20,9 @@ export async function synchronise(
   signal: AbortSignal,
   { acceptEmpty = false }: { readonly acceptEmpty?: boolean } = {},
 ): Promise<readonly UnreadableManifest[]> {
+  // In this order: a snapshot that a run records meanwhile must not look like one that is gone.
+  const known = new Set((await history.facts({ store: store.name })).map(({ id }) => id));
   const stored = new Set(await store.listNames(signal));
-  const known = new Set((await history.summaries({ store: store.name })).map((snapshot) => snapshot.manifest.id));
   const place = await store.locatedOn(signal);
   const placeBefore = await history.storePlace(store.name);
   const isElsewhere = placeBefore !== null && place !== placeBefore;
