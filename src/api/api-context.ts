@@ -38,5 +38,7 @@ export interface ApiContext {
 export interface StatusBoard {
   status(): Status;
   stores(): readonly StoreState[];
+  /** Writes to a store, reads back and removes it, and tells what was found. Throws `NOT_FOUND`. */
+  probe(store: string): Promise<StoreState>;
   subscribe(listener: (status: Status) => void): () => void;
 }

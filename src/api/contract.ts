@@ -8,15 +8,15 @@ import { z } from 'zod';
 const named = <T extends z.ZodType>(id: string, schema: T): T => schema.meta({ id });
 const instant = z.iso.datetime().describe('instant in UTC');
 const bytes = z.int().min(0).describe('bytes');
-const planName = z
+export const planName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/u)
   .describe('name of a plan');
-const snapshotId = z
+export const snapshotId = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,63}-\d{8}-\d{6}$/u)
   .describe('id of a snapshot');
-const runKey = z
+export const runKey = z
   .string()
   .regex(/^[0-9a-f-]{36}$|^n-\d{1,15}$/u)
   .describe('id of a run');

@@ -1,0 +1,206 @@
+import { z } from 'zod';
+import { HoldfastError } from '../../domain/errors.ts';
+import type { Plan } from '../../domain/plan.ts';
+import type { Principal } from '../../domain/principal.ts';
+import { counts } from '../../domain/retention.ts';
+import { firstStore } from '../../operations/context.ts';
+import type { ApiContext } from '../api-context.ts';
+import { backupsCleanup, backupsDone, backupsEntry, backupsRequest, backupsRestore } from '../backups-contract.ts';
+import { BackupsList, entryOf, plainInstant, type NamedArchive } from '../backups-list.ts';
+import { archiveOf } from '../present.ts';
+import { route, type AnyRoute, type RouteReply } from '../route.ts';
+import { unitOf } from '../unit-of-archive.ts';
+import { copiesOf } from '../sight.ts';
+import { endOf, startRun } from '../start-run.ts';
+
+const named = z.strictObject({ filename: z.string().min(1).max(500).describe('name of an archive') });
+
+/** The calls of S1.2 under their own paths: bodies and replies are that document's, not the versioned API's. */
+export function backupRoutes(context: ApiContext): readonly AnyRoute[] {
+  const list = new BackupsList(context);
+  return [
+    route({
+      method: 'GET',
+      path: '/backups',
+      id: 'listBackups',
+      group: 'backups',
+      summary: 'List every archive, newest first',
+      needs: 'viewer',
+      replies: { 200: z.array(backupsEntry), 304: null },
+      handle: async ({ principal, header }) => {
+        const { bytes, etag } = await list.list(principal);
+        const headers = { etag, 'cache-control': 'no-cache', 'content-type': 'application/json; charset=utf-8' };
+        return header('if-none-match') === etag ? { status: 304, headers } : { status: 200, body: bytes, headers };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/backups/:filename',
+      id: 'getBackup',
+      group: 'backups',
+      summary: 'Tell of one archive',
+      needs: 'viewer',
+      params: named,
+      replies: { 200: backupsEntry },
+      handle: async ({ params, principal }) => ({ status: 200, body: entryOf(await list.named(principal, params.filename)) }),
+    }),
+    route({
+      method: 'POST',
+      path: '/backups',
+      id: 'createBackup',
+      group: 'backups',
+      summary: 'Back up now, and answer when it is done',
+      needs: 'operator',
+      body: backupsRequest,
+      planOf: () => planOfBackups(context)?.name ?? null,
+      idempotencyKey: 'accepted',
+      replies: { 201: backupsDone },
+      act: 'backup',
+      handle: ({ body, principal, signal }) => backUpNow(context, { description: body.description ?? null, principal, signal }),
+    }),
+    route({
+      method: 'POST',
+      path: '/backups/restore',
+      id: 'restoreBackup',
+      group: 'backups',
+      summary: 'Put the database of an archive back in place: verified first, loaded beside, compared, swapped, the old one kept',
+      needs: 'administrator',
+      body: backupsRestore,
+      idempotencyKey: 'accepted',
+      replies: { 200: backupsDone },
+      act: 'restore',
+      handle: async ({ body, principal, signal }) =>
+        restoreNow(context, { archive: await list.named(principal, body.filename), principal, signal }),
+    }),
+    route({
+      method: 'DELETE',
+      path: '/backups/:filename',
+      id: 'deleteBackup',
+      group: 'backups',
+      summary: 'Delete an archive from every store of its plan',
+      needs: 'administrator',
+      params: named,
+      idempotencyKey: 'accepted',
+      replies: { 200: backupsDone },
+      act: 'delete',
+      handle: async ({ params, principal, signal }) =>
+        deleteNow(context, { archive: await list.named(principal, params.filename), principal, signal }),
+    }),
+    route({
+      method: 'POST',
+      path: '/backups/cleanup',
+      id: 'cleanUpBackups',
+      group: 'backups',
+      summary: 'Remove what the retention rules no longer keep',
+      needs: 'operator',
+      body: z.strictObject({}),
+      planOf: () => planOfBackups(context)?.name ?? null,
+      idempotencyKey: 'accepted',
+      replies: { 200: backupsCleanup },
+      act: 'expire',
+      handle: ({ principal, signal }) => cleanUpNow(context, { principal, signal }),
+    }),
+  ];
+}
+
+interface Asking {
+  readonly principal: Principal | null;
+  readonly signal: AbortSignal;
+}
+
+/** The plan that `/backups` speaks of: the one that the settings name, the only one, or the first of the file. */
+function planOfBackups({ plans, settings }: ApiContext): Plan | undefined {
+  return settings.backupsPlan === null ? plans.values().next().value : plans.get(settings.backupsPlan);
+}
+
+function requirePlan(context: ApiContext): Plan {
+  const plan = planOfBackups(context);
+  if (plan !== undefined) return plan;
+  throw new HoldfastError('PLAN_UNKNOWN', 'There is no plan that /backups could run', {
+    hint: 'Configure one, and name it in service.backupsPlan when there are several',
+  });
+}
+
+async function backUpNow(context: ApiContext, asking: Asking & { readonly description: string | null }): Promise<RouteReply> {
+  const { description, principal, signal } = asking;
+  const plan = requirePlan(context);
+  const live = startRun(context, principal, { verb: 'backup', plan: plan.name, description });
+  const report = await endOf(context, live, signal);
+  const { createdAt } = report.details as { readonly createdAt: string };
+  const filename = archiveOf(report.details).file ?? '';
+  return {
+    status: 201,
+    body: done('Backup created successfully', filename, new Date(createdAt)),
+    headers: { location: `backups/${encodeURIComponent(filename)}` },
+    audited: { target: filename, details: { run: live.request.key, plan: plan.name } },
+  };
+}
+
+async function restoreNow(context: ApiContext, asking: Asking & { readonly archive: NamedArchive }): Promise<RouteReply> {
+  const { archive, principal, signal } = asking;
+  const { plan, planStore, facts } = archive;
+  const filename = archive.file.name;
+  const [{ snapshot }] = await copiesOf(context, principal, { id: facts.id, store: planStore.name });
+  const only = await unitOf(context.world, { plan, manifest: snapshot.manifest, part: filename });
+  const live = startRun(context, principal, {
+    verb: 'restore',
+    plan: plan.name,
+    snapshot: facts.id,
+    store: null,
+    destination: { kind: 'in-place' },
+    only,
+  });
+  await endOf(context, live, signal);
+  return {
+    status: 200,
+    body: done('Database restored successfully', filename, context.world.clock.now()),
+    audited: { target: filename, details: { run: live.request.key, snapshot: facts.id } },
+  };
+}
+
+async function deleteNow(context: ApiContext, asking: Asking & { readonly archive: NamedArchive }): Promise<RouteReply> {
+  const { archive, principal, signal } = asking;
+  const { plan, planStore, facts } = archive;
+  const filename = archive.file.name;
+  if (facts.files.length > 1)
+    throw new HoldfastError('USAGE', `Cannot delete "${filename}" alone: snapshot "${facts.id}" has ${facts.files.length} archives`, {
+      hint: `Delete the whole snapshot: DELETE /api/v1/snapshots/${facts.id}`,
+    });
+  const known = await context.world.history.facts({ plan: plan.name, store: planStore.name });
+  const newestVerified = known.filter(counts).toSorted((a, b) => b.sequence - a.sequence)[0]?.id === facts.id;
+  const live = startRun(context, principal, { verb: 'delete', plan: plan.name, snapshot: facts.id, store: null });
+  await endOf(context, live, signal);
+  return {
+    status: 200,
+    body: done('Backup deleted successfully', filename, context.world.clock.now()),
+    audited: { target: filename, details: { run: live.request.key, snapshot: facts.id, newestVerified } },
+  };
+}
+
+async function cleanUpNow(context: ApiContext, { principal, signal }: Asking): Promise<RouteReply> {
+  const plan = requirePlan(context);
+  const before = await context.world.history.facts({ plan: plan.name });
+  const live = startRun(context, principal, { verb: 'expire', plan: plan.name });
+  const { stores } = (await endOf(context, live, signal)).details as ExpireDetails;
+  const removed = new Set(stores.flatMap((store) => store.removed));
+  const files = new Set(before.filter(({ id }) => removed.has(id)).flatMap((facts) => facts.files.map(({ name }) => name)));
+  return {
+    status: 200,
+    body: {
+      deleted_count: files.size,
+      deleted_files: [...files],
+      total_size_freed: stores.reduce((sum, { freedBytes }) => sum + freedBytes, 0),
+      retention_days: firstStore(plan).keep?.days ?? 0,
+      cleanup_date: plainInstant(context.world.clock.now()),
+    },
+    audited: { target: plan.name, details: { run: live.request.key, removed: [...removed] } },
+  };
+}
+
+interface ExpireDetails {
+  readonly stores: readonly { readonly removed: readonly string[]; readonly freedBytes: number }[];
+}
+
+function done(message: string, filename: string, at: Date) {
+  return { status: 'success', message, filename, timestamp: plainInstant(at) };
+}

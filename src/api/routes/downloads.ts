@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import type { ApiContext } from '../api-context.ts';
+import { BackupsList } from '../backups-list.ts';
+import { snapshotId } from '../contract.ts';
+import { Downloads } from '../downloads.ts';
+import { route, type AnyRoute } from '../route.ts';
+import { bestOf, copiesOf } from '../sight.ts';
+
+const mediaType = 'application/octet-stream';
+
+export function downloadRoutes(context: ApiContext): readonly AnyRoute[] {
+  const downloads = new Downloads(context);
+  const list = new BackupsList(context);
+  return [
+    route({
+      method: 'GET',
+      path: '/backups/:filename/download',
+      id: 'downloadBackup',
+      group: 'backups',
+      summary: 'Download an archive as it is stored; Range resumes',
+      needs: 'operator',
+      params: z.strictObject({ filename: z.string().min(1).max(500) }),
+      replies: { 200: mediaType, 206: mediaType, 304: null },
+      handle: async ({ params, principal, header, signal }) => {
+        const { facts, planStore } = await list.named(principal, params.filename);
+        const [found] = await copiesOf(context, principal, { id: facts.id, store: planStore.name });
+        return await downloads.reply(found, params.filename, { header, signal });
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/snapshots/:id/files/:name',
+      id: 'downloadPart',
+      group: 'snapshots',
+      summary: 'Download a file of a snapshot as it is stored; Range resumes',
+      needs: 'operator',
+      params: z.strictObject({ id: snapshotId, name: z.string().min(1).max(500) }),
+      query: z.strictObject({ store: z.string().min(1).max(256).optional() }),
+      replies: { 200: mediaType, 206: mediaType, 304: null },
+      handle: async ({ params, query, principal, header, signal }) => {
+        const copies = await copiesOf(context, principal, { id: params.id, store: query.store });
+        return await downloads.reply(bestOf(copies), params.name, { header, signal });
+      },
+    }),
+  ];
+}

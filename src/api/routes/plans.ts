@@ -1,0 +1,201 @@
+import { z } from 'zod';
+import { scheduledVerbs } from '../../domain/due.ts';
+import { previewExpire } from '../../operations/preview-expire.ts';
+import type { Run } from '../../ports/history.ts';
+import type { ApiContext } from '../api-context.ts';
+import { requireConfirmed } from '../confirmations.ts';
+import {
+  backupRequest,
+  drillRequest,
+  expirePreview,
+  expireRequest,
+  nextRun,
+  page,
+  planName,
+  planStatus,
+  run,
+  series,
+} from '../contract.ts';
+import { archiveOf } from '../present.ts';
+import { wholeNumber } from '../present-plan.ts';
+import { route, type AnyRoute } from '../route.ts';
+import { copiesOf, planNamed } from '../sight.ts';
+import { accepted, startRun } from '../start-run.ts';
+import { statusFor } from './status.ts';
+
+const named = z.strictObject({ plan: planName });
+const dayMs = 86_400_000;
+
+export function planRoutes(context: ApiContext): readonly AnyRoute[] {
+  return [...planReadings(context), ...planActs(context)];
+}
+
+function planReadings(context: ApiContext): readonly AnyRoute[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/api/v1/plans',
+      id: 'listPlans',
+      group: 'plans',
+      summary: 'Tell how every plan stands',
+      needs: 'viewer',
+      replies: { 200: page('PlanPage', planStatus) },
+      handle: async ({ principal }) => ({ status: 200, body: { items: statusFor(context, principal).plans, next: null } }),
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/plans/:plan',
+      id: 'getPlan',
+      group: 'plans',
+      summary: 'Tell how a plan stands: health with reasons, the newest proof, what runs, what is next',
+      needs: 'viewer',
+      params: named,
+      planOf: ({ params }) => params.plan,
+      replies: { 200: planStatus },
+      handle: async ({ params, principal }) => {
+        const { name } = planNamed(context, principal, params.plan);
+        return { status: 200, body: statusFor(context, principal).plans.find((plan) => plan.name === name) };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/plans/:plan/series',
+      id: 'getSeries',
+      group: 'plans',
+      summary: 'Backups and drills of the last days, oldest first, for charts',
+      needs: 'viewer',
+      params: named,
+      query: z.strictObject({ days: z.coerce.number().int().min(1).max(400).default(90) }),
+      planOf: ({ params }) => params.plan,
+      replies: { 200: series },
+      handle: async ({ params, query, principal }) => {
+        const { name } = planNamed(context, principal, params.plan);
+        const since = new Date(context.world.clock.now().getTime() - query.days * dayMs);
+        return { status: 200, body: { plan: name, points: await pointsOf(context, name, since) } };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/plans/:plan/schedule',
+      id: 'getSchedule',
+      group: 'plans',
+      summary: 'The next runs of every schedule of a plan, and why then',
+      needs: 'viewer',
+      params: named,
+      query: z.strictObject({
+        from: z.iso.datetime().optional().describe('default: now'),
+        count: z.coerce.number().int().min(1).max(100).default(10),
+      }),
+      planOf: ({ params }) => params.plan,
+      replies: { 200: page('NextRunPage', nextRun) },
+      handle: async ({ params, query, principal }) => {
+        const plan = planNamed(context, principal, params.plan);
+        const from = query.from === undefined ? context.world.clock.now() : new Date(query.from);
+        const next = scheduledVerbs
+          .flatMap((verb) => context.preview(plan, verb, from, query.count).map(({ at, why }) => ({ verb, at, why })))
+          .toSorted((a, b) => a.at.getTime() - b.at.getTime())
+          .slice(0, query.count);
+        return { status: 200, body: { items: next.map((item) => ({ plan: plan.name, ...item, at: item.at.toISOString() })), next: null } };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/plans/:plan/expire',
+      id: 'previewExpire',
+      group: 'plans',
+      summary: 'What the retention rules would keep and remove now, and why; nothing is changed',
+      needs: 'viewer',
+      params: named,
+      planOf: ({ params }) => params.plan,
+      replies: { 200: expirePreview },
+      handle: async ({ params, principal }) => {
+        const plan = planNamed(context, principal, params.plan);
+        return { status: 200, body: { plan: plan.name, stores: await previewExpire(plan, context.world) } };
+      },
+    }),
+  ];
+}
+
+function planActs(context: ApiContext): readonly AnyRoute[] {
+  return [
+    route({
+      method: 'POST',
+      path: '/api/v1/plans/:plan/backups',
+      id: 'startBackup',
+      group: 'plans',
+      summary: 'Back up now',
+      needs: 'operator',
+      params: named,
+      body: backupRequest,
+      planOf: ({ params }) => params.plan,
+      idempotencyKey: 'accepted',
+      replies: { 202: run },
+      act: 'backup',
+      handle: async ({ params, body, principal }) => {
+        const plan = planNamed(context, principal, params.plan).name;
+        return accepted(startRun(context, principal, { verb: 'backup', plan, description: body.description ?? null }), plan);
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/api/v1/plans/:plan/drills',
+      id: 'startDrill',
+      group: 'plans',
+      summary: 'Restore into a scratch place, compare everything, and measure how long it took',
+      needs: 'operator',
+      params: named,
+      body: drillRequest,
+      planOf: ({ params }) => params.plan,
+      idempotencyKey: 'accepted',
+      replies: { 202: run },
+      act: 'drill',
+      handle: async ({ params, body, principal }) => {
+        const plan = planNamed(context, principal, params.plan).name;
+        if (body.snapshot !== undefined) await copiesOf(context, principal, { id: body.snapshot });
+        return accepted(startRun(context, principal, { verb: 'drill', plan, snapshot: body.snapshot ?? null }), plan);
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/api/v1/plans/:plan/expire',
+      id: 'expire',
+      group: 'plans',
+      summary: 'Remove what the retention rules no longer keep; needs a confirmation',
+      needs: 'operator',
+      params: named,
+      body: expireRequest,
+      planOf: ({ params }) => params.plan,
+      idempotencyKey: 'required',
+      replies: { 202: run },
+      act: 'expire',
+      handle: async ({ params, body, principal }) => {
+        const plan = planNamed(context, principal, params.plan).name;
+        await requireConfirmed(context, { act: 'expire', target: { plan }, principal }, body.confirmation);
+        return accepted(startRun(context, principal, { verb: 'expire', plan }), plan);
+      },
+    }),
+  ];
+}
+
+type Point = { at: string; outcome: NonNullable<Run['end']>['outcome'] } & Record<'sizeBytes' | 'durationMs' | 'rtoMs', number | null>;
+
+/** A backup has a size and a duration, a drill has how long the restore took. */
+async function pointsOf({ world }: ApiContext, plan: string, since: Date): Promise<Point[]> {
+  const backups = await world.history.runs({ plan, since, verb: 'backup', unended: false });
+  const drills = await world.history.runs({ plan, since, verb: 'drill', unended: false });
+  return [...backups, ...drills]
+    .toSorted((a, b) => a.startedAt.getTime() - b.startedAt.getTime())
+    .flatMap(({ verb, startedAt, end }): Point[] => {
+      if (end === null) return [];
+      const isDrill = verb === 'drill';
+      return [
+        {
+          at: startedAt.toISOString(),
+          outcome: end.outcome,
+          sizeBytes: isDrill ? null : archiveOf(end.details).sizeBytes,
+          durationMs: isDrill ? null : Math.max(0, end.endedAt.getTime() - startedAt.getTime()),
+          rtoMs: isDrill ? wholeNumber(end.details['rtoMs']) : null,
+        },
+      ];
+    });
+}

@@ -1,0 +1,199 @@
+import { z } from 'zod';
+import { HoldfastError, isHoldfastError } from '../../domain/errors.ts';
+import type { Manifest } from '../../domain/manifest.ts';
+import type { Principal } from '../../domain/principal.ts';
+import { browse, type BrowsedEntry } from '../../operations/browse.ts';
+import { withStore, type Found } from '../../operations/choose.ts';
+import type { OperationContext } from '../../operations/context.ts';
+import { unsealed } from '../../operations/seal.ts';
+import type { ApiContext } from '../api-context.ts';
+import { requireConfirmed } from '../confirmations.ts';
+import {
+  contentsPage,
+  copyRequest,
+  deleteRequest,
+  page,
+  planName,
+  run,
+  snapshotDetail,
+  snapshotId,
+  snapshotSummary,
+  verifyRequest,
+  type ContentsPage,
+} from '../contract.ts';
+import { cursorOf, pageQuery, placeOf } from '../cursors.ts';
+import { presentSnapshot } from '../present-snapshot.ts';
+import { route, type AnyRoute } from '../route.ts';
+import { bestOf, copiesOf, planNamed, storesSeen } from '../sight.ts';
+import { snapshotsSeen } from '../snapshots-seen.ts';
+import { accepted, startRun } from '../start-run.ts';
+
+const named = z.strictObject({ id: snapshotId });
+const storeName = z.string().min(1).max(256);
+
+export function snapshotRoutes(context: ApiContext): readonly AnyRoute[] {
+  return [...snapshotReadings(context), ...snapshotActs(context)];
+}
+
+function snapshotReadings(context: ApiContext): readonly AnyRoute[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/api/v1/snapshots',
+      id: 'listSnapshots',
+      group: 'snapshots',
+      summary: 'List snapshots, newest first; one with copies comes once for each store',
+      needs: 'viewer',
+      query: z.strictObject({ ...pageQuery, plan: planName.optional(), store: storeName.optional() }),
+      replies: { 200: page('SnapshotPage', snapshotSummary) },
+      handle: async ({ query, principal }) => ({ status: 200, body: await snapshotsSeen(context, principal, query) }),
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/snapshots/:id',
+      id: 'getSnapshot',
+      group: 'snapshots',
+      summary: 'Tell of one snapshot: what it holds, where its copies are, how to restore it without Holdfast',
+      needs: 'viewer',
+      params: named,
+      replies: { 200: snapshotDetail },
+      handle: async ({ params, principal }) => {
+        const copies = await copiesOf(context, principal, { id: params.id });
+        return { status: 200, body: presentSnapshot(copies, await openedIfPossible(copies[0], context.world)) };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/snapshots/:id/contents',
+      id: 'browseSnapshot',
+      group: 'snapshots',
+      summary: 'What a snapshot holds in one place: databases and folders, the tables of a database, the files of a folder',
+      needs: 'operator',
+      params: named,
+      query: z.strictObject({ ...pageQuery, path: z.string().max(4096).default('') }),
+      replies: { 200: contentsPage },
+      handle: async ({ params, query, principal, signal }) => {
+        const found = bestOf(await copiesOf(context, principal, { id: params.id }));
+        const entries = await browsed(found, query.path, { world: context.world, signal });
+        return { status: 200, body: contentsOf(entries, query) };
+      },
+    }),
+  ];
+}
+
+function snapshotActs(context: ApiContext): readonly AnyRoute[] {
+  return [
+    route({
+      method: 'POST',
+      path: '/api/v1/snapshots/:id/verify',
+      id: 'verifySnapshot',
+      group: 'snapshots',
+      summary: 'Read a snapshot back and compare it with its manifest',
+      needs: 'operator',
+      params: named,
+      body: verifyRequest,
+      idempotencyKey: 'accepted',
+      replies: { 202: run },
+      act: 'verify',
+      handle: async ({ params, body, principal }) => {
+        const plan = await planOfSnapshot(context, principal, { id: params.id, store: body.store });
+        const work = { verb: 'verify', plan, snapshot: params.id, store: body.store ?? null, depth: body.depth, which: 'newest' } as const;
+        return accepted(startRun(context, principal, work), params.id);
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/api/v1/snapshots/:id/copies',
+      id: 'copySnapshot',
+      group: 'snapshots',
+      summary: 'Copy a snapshot to another store',
+      needs: 'operator',
+      params: named,
+      body: copyRequest,
+      idempotencyKey: 'accepted',
+      replies: { 202: run },
+      act: 'copy',
+      handle: async ({ params, body, principal }) => {
+        const plan = await planOfSnapshot(context, principal, { id: params.id });
+        requireStore(context, principal, body.to);
+        return accepted(startRun(context, principal, { verb: 'copy', plan, snapshot: params.id, to: body.to }), params.id);
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/api/v1/snapshots/:id',
+      id: 'deleteSnapshot',
+      group: 'snapshots',
+      summary: 'Delete a snapshot from one store, or from all; needs a confirmation',
+      needs: 'administrator',
+      params: named,
+      body: deleteRequest,
+      idempotencyKey: 'required',
+      replies: { 202: run },
+      act: 'delete',
+      handle: async ({ params, body: { confirmation, ...target }, principal }) => {
+        if (target.snapshot !== params.id) throw otherSnapshot(params.id, target.snapshot);
+        const plan = await planOfSnapshot(context, principal, { id: params.id, store: target.store });
+        await requireConfirmed(context, { act: 'delete', target, principal }, confirmation);
+        const work = { verb: 'delete', plan, snapshot: params.id, store: target.store ?? null } as const;
+        return accepted(startRun(context, principal, work), params.id);
+      },
+    }),
+  ];
+}
+
+/** Name of the plan that a snapshot belongs to, which must still be configured for anything to be done with it. */
+async function planOfSnapshot(
+  context: ApiContext,
+  principal: Principal | null,
+  wanted: { readonly id: string; readonly store?: string | undefined },
+): Promise<string> {
+  const [{ snapshot }] = await copiesOf(context, principal, wanted);
+  return planNamed(context, principal, snapshot.manifest.plan).name;
+}
+
+function requireStore(context: ApiContext, principal: Principal | null, name: string): void {
+  if (storesSeen(context, principal).some((store) => store.name === name)) return;
+  throw new HoldfastError('NOT_FOUND', `There is no store ${JSON.stringify(name)}`, { hint: 'See which there are: GET /api/v1/stores' });
+}
+
+function otherSnapshot(inPath: string, inBody: string): HoldfastError {
+  return new HoldfastError('REQUEST_INVALID', `The path names snapshot "${inPath}", the body "${inBody}"`, {
+    hint: 'Name the same snapshot in both',
+  });
+}
+
+/** Without its key an encrypted manifest still tells sizes, digests and copies. */
+async function openedIfPossible({ plan, snapshot }: Found, world: OperationContext): Promise<Manifest> {
+  try {
+    return (await unsealed(snapshot.manifest, plan, world)).manifest;
+  } catch (error) {
+    if (isHoldfastError(error, 'KEY_MISSING') || isHoldfastError(error, 'KEY_REJECTED')) return snapshot.manifest;
+    throw error;
+  }
+}
+
+async function browsed(
+  { plan, planStore, snapshot }: Found,
+  path: string,
+  { world, signal }: { readonly world: OperationContext; readonly signal: AbortSignal },
+): Promise<BrowsedEntry[]> {
+  const { manifest, cipher } = await unsealed(snapshot.manifest, plan, world);
+  return await withStore(world, planStore, (store) => browse({ store, manifest, cipher, signal }, path));
+}
+
+/** Contents never change: a page is told by where it begins. */
+const place = z.strictObject({ offset: z.int().min(0) });
+
+function contentsOf(
+  entries: readonly BrowsedEntry[],
+  { path, limit, before }: { readonly path: string; readonly limit: number; readonly before?: string | undefined },
+): ContentsPage {
+  const offset = placeOf(before, place)?.offset ?? 0;
+  const end = offset + limit;
+  return {
+    path,
+    entries: entries.slice(offset, end).map(({ modifiedAt, ...entry }) => ({ ...entry, modifiedAt: modifiedAt?.toISOString() ?? null })),
+    next: entries.length > end ? cursorOf({ offset: end }) : null,
+  };
+}
