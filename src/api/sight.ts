@@ -33,7 +33,7 @@ export function planNamed({ plans }: Pick<ApiContext, 'plans'>, principal: Princ
 
 /** Every store that is configured, each once, of the plans that are seen. */
 export function storesSeen(context: Pick<ApiContext, 'plans'>, principal: Principal | null): PlanStore[] {
-  return storesOf({ plans: context.plans, stores: [], file: null, warnings: [] }, plansSeen(context, principal));
+  return storesOf({ plans: context.plans, stores: [] }, plansSeen(context, principal));
 }
 
 /**
@@ -48,7 +48,7 @@ export async function copiesOf(
   const known = await context.world.history.snapshots({ id, ...(store === undefined ? {} : { store }) });
   const plan = context.plans.get(known[0]?.manifest.plan ?? '') ?? null;
   const all = [...context.plans.values()];
-  const order = storesOf({ plans: context.plans, stores: [], file: null, warnings: [] }, plan === null ? all : [plan, ...all]);
+  const order = storesOf({ plans: context.plans, stores: [] }, plan === null ? all : [plan, ...all]);
   const copies = order.flatMap((planStore): Found[] =>
     known
       .filter((snapshot) => snapshot.store === planStore.name && sees(principal, snapshot.manifest.plan))

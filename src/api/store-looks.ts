@@ -27,7 +27,7 @@ export class StoreLooks implements AsyncDisposable {
   constructor(world: LooksWorld, onLooked: () => void) {
     this.#world = world;
     this.#onLooked = onLooked;
-    const stores = storesOf({ plans: world.plans, stores: [], file: null, warnings: [] });
+    const stores = storesOf({ plans: world.plans, stores: [] });
     this.#stores = new Map(stores.map((store) => [store.name, store]));
     for (const store of stores) this.#states.set(store.name, this.#unseen(store));
   }

@@ -23,7 +23,10 @@ export function choosePlan(configuration: Configuration, name: string | undefine
 }
 
 /** Every store of these plans and of the command line, each once. */
-export function storesOf(configuration: Configuration, plans: Iterable<Plan> = configuration.plans.values()): PlanStore[] {
+export function storesOf(
+  configuration: Pick<Configuration, 'plans' | 'stores'>,
+  plans: Iterable<Plan> = configuration.plans.values(),
+): PlanStore[] {
   const byName = new Map<string, PlanStore>();
   for (const plan of plans) for (const store of plan.stores) byName.set(store.name, store);
   for (const store of configuration.stores) byName.set(store.name, byName.get(store.name) ?? store);
