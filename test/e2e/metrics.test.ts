@@ -82,6 +82,7 @@ const board = {
     version: '1.2.3',
   }),
   stores: () => [nas, unseen],
+  probe: () => Promise.reject(new Error('there is no store')),
   subscribe: () => () => undefined,
 };
 
