@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
-import type { Doors } from './cli/doors.ts';
+import type { Doors, ServeOptions } from './cli/doors.ts';
 import type { Terminal } from './cli/terminal.ts';
-import type { Started } from './operations/context.ts';
+import type { Configuration, Started } from './operations/context.ts';
 import { secretVariable } from './platform/secret-variable.ts';
 import type { OpenContext } from './ports/descriptor.ts';
 import { configurationSchema, describeConfiguration, dueTimes, loadConfiguration, openWorld, version } from './world.ts';
@@ -40,9 +40,25 @@ async function main(): Promise<void> {
     configurationSchema,
     open: ({ historyUrl }, { checkHistory: check = false } = {}) =>
       openWorld({ context, progress: terminal, check, historyUrl, started: byCommand(context) }),
+    serve: (configuration, options) => serveUntil(interruption.signal, configuration, options, context),
   };
   const exitCode = await run(process.argv.slice(2), doors, version);
   process.exitCode = interruption.exitCode ?? (exitCode === 0 && output.isLost ? 1 : exitCode);
+}
+
+async function serveUntil(
+  signal: AbortSignal,
+  configuration: Configuration,
+  { listen, onListening }: ServeOptions,
+  context: OpenContext,
+): Promise<void> {
+  const [{ serve }, { HoldfastError }] = await Promise.all([import('./serve.ts'), import('./domain/errors.ts')]);
+  if (configuration.service === null)
+    throw new HoldfastError('CONFIG_NOT_FOUND', 'There is nothing to serve: no plan is configured', {
+      hint: 'Write a configuration, then see it with: holdfast config check',
+    });
+  const settings = listen === null ? configuration.service : { ...configuration.service, listen };
+  await serve({ configuration, settings, context, signal, onListening });
 }
 
 function byCommand({ log }: OpenContext): Started {

@@ -1,4 +1,5 @@
 import type { PlanSchedule } from '../domain/plan.ts';
+import type { ListenAddress } from '../domain/service-settings.ts';
 import type { Secret } from '../domain/secret.ts';
 import type { Configuration, OpenWorld } from '../operations/context.ts';
 import type { Terminal } from './terminal.ts';
@@ -22,6 +23,15 @@ export interface Doors {
   configurationSchema(): Promise<unknown>;
   /** Opens the history and everything that operations need. `checkHistory` reads all of it, and sets it aside when it is damaged. */
   open(configuration: Configuration, options?: { readonly checkHistory?: boolean }): Promise<OpenWorld>;
+  /** Runs the service until it is told to stop. */
+  serve(configuration: Configuration, options: ServeOptions): Promise<void>;
+}
+
+export interface ServeOptions {
+  /** Null: as configured. */
+  readonly listen: ListenAddress | null;
+  /** Told once, when it answers there. */
+  readonly onListening: (addresses: readonly string[]) => void;
 }
 
 export interface ConfigureOptions {

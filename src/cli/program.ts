@@ -10,6 +10,7 @@ import { listCommand } from './commands/list.ts';
 import { probeCommand } from './commands/probe.ts';
 import { rescueCommand } from './commands/rescue.ts';
 import { restoreCommand } from './commands/restore.ts';
+import { serveCommand } from './commands/serve.ts';
 import { showCommand } from './commands/show.ts';
 import { statusCommand } from './commands/status.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -29,6 +30,7 @@ const commands = [
   expireCommand,
   rescueCommand,
   probeCommand,
+  serveCommand,
   configCommand,
   completionCommand,
 ] as const;

@@ -60,6 +60,12 @@ export class Terminal implements Progress, Log {
     out.write(this.#json ? `${JSON.stringify(value, replacer, 2)}\n` : text.endsWith('\n') || text === '' ? text : `${text}\n`);
   }
 
+  /** Prints a result of one line, whichever way: for whoever reads on while the command goes on. */
+  line(text: string, value: unknown): void {
+    this.endProgress();
+    this.#out.write(`${this.#json ? JSON.stringify(value) : text}\n`);
+  }
+
   /**
    * Prints a long result as fast as it is read, and stops when nobody reads it any more. After a failure in the middle what
    * was printed is not a whole result: what follows goes to standard error.

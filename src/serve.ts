@@ -1,0 +1,259 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { uptime } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ApiContext } from './api/api-context.ts';
+import type { AccessContext } from './api/auth/access-context.ts';
+import { openAuthenticate } from './api/auth/authenticate.ts';
+import { setupPath } from './api/auth/setup.ts';
+import type { AnyRoute } from './api/route.ts';
+import { accessRoutes } from './api/routes/access.ts';
+import { backupRoutes } from './api/routes/backups.ts';
+import { downloadRoutes } from './api/routes/downloads.ts';
+import { eventRoutes } from './api/routes/events.ts';
+import { planRoutes } from './api/routes/plans.ts';
+import { restoreRoutes } from './api/routes/restores.ts';
+import { runRoutes } from './api/routes/runs.ts';
+import { snapshotRoutes } from './api/routes/snapshots.ts';
+import { statusRoutes } from './api/routes/status.ts';
+import { storeRoutes } from './api/routes/stores.ts';
+import { openServer } from './api/server.ts';
+import { openStatusBoard } from './api/status-board.ts';
+import { readWebAssets } from './api/web-assets.ts';
+import { HoldfastError, isHoldfastError } from './domain/errors.ts';
+import type { HoldfastEvent } from './domain/events.ts';
+import { system } from './domain/principal.ts';
+import type { RunRequest } from './domain/run-request.ts';
+import type { ServiceSettings } from './domain/service-settings.ts';
+import type { Configuration, OpenWorld } from './operations/context.ts';
+import { recordUnstarted } from './operations/record-run.ts';
+import { type DataDirectory, openDataDirectory } from './platform/data-directory.ts';
+import { openPasswordHash } from './platform/password-hash.ts';
+import { openPlanLock } from './platform/plan-lock.ts';
+import { processStart } from './platform/process-start.ts';
+import { openRunLauncher } from './platform/run-process.ts';
+import { openServiceKey } from './platform/service-key.ts';
+import { oneTimeCodes } from './platform/totp.ts';
+import type { OpenContext } from './ports/descriptor.ts';
+import type { WorkerMessage } from './ports/runner.ts';
+import type { ServiceState } from './ports/service-state.ts';
+import { closeDead, settleRunsOfBefore } from './scheduler/dead-runs.ts';
+import { previewVerb } from './scheduler/preview.ts';
+import { logRuns } from './scheduler/run-log.ts';
+import { Runs } from './scheduler/run-queue.ts';
+import { Scheduler } from './scheduler/scheduler.ts';
+import { openServiceState } from './state/service-state.ts';
+import { describeConfiguration, openWorld } from './world.ts';
+
+/*
+ * The process of `holdfast serve`: schedules, the API and the dashboard over one history and one state. Each run has a
+ * process of its own (worker.ts).
+ */
+
+export interface Serving {
+  readonly configuration: Configuration;
+  readonly settings: ServiceSettings;
+  /** The log is the service's own. */
+  readonly context: OpenContext;
+  /** Fires when the service is to stop. */
+  readonly signal: AbortSignal;
+  /** Told once, when it answers there. */
+  readonly onListening: (addresses: readonly string[]) => void;
+}
+
+/** Serves until it is told to stop, and ends in order. Throws what keeps it from starting. */
+export async function serve(serving: Serving): Promise<void> {
+  const { context, signal } = serving;
+  const uid = process.getuid?.();
+  const data = await openDataDirectory({ environment: context.environment, uid });
+  await using _alone = await lockService(data, context);
+  await using state = await openServiceState(join(data.path, 'service.sqlite'), context);
+  const emit = telling(context);
+  const started = { trigger: { kind: 'api', user: system.name, dueAt: null }, newRunKey: randomUUID, emit } as const;
+  await using world = await openWorld({
+    context,
+    progress: { step: () => undefined },
+    check: false,
+    historyUrl: serving.configuration.historyUrl,
+    started,
+  });
+  const runs = openRuns(serving, { state, world });
+  const scheduler = openScheduler(serving, { state, world, data, runs });
+  await using server = await openApi(serving, { state, world, data, runs, scheduler });
+  serving.onListening(server.addresses);
+  const dead = settleRunsOfBefore(serving.configuration.plans.values(), deadRunsWorld(world, state), signal);
+  await scheduler.start();
+  context.log.info('Backup scheduler started', { user: system.name, component: 'Service', plans: [...serving.configuration.plans.keys()] });
+  if (!signal.aborted) await once(signal, 'abort');
+  context.log.info('The service is stopping', { user: system.name, component: 'Service' });
+  await scheduler.stop();
+  await runs.stop('The service was stopped');
+  await dead;
+}
+
+/** Two services over one data directory would run everything twice. */
+async function lockService({ path }: DataDirectory, { clock }: OpenContext): Promise<AsyncDisposable> {
+  try {
+    return await openPlanLock(join(path, 'service'), clock).acquire('service');
+  } catch (error) {
+    if (!isHoldfastError(error, 'LOCK_HELD')) throw error;
+    const { pid, host } = error.details;
+    const who = pid === undefined ? 'another process' : `process ${String(pid)} on ${String(host)}`;
+    throw new HoldfastError('LOCK_HELD', `Cannot start the service: ${who} serves the data directory "${path}" already`, {
+      hint: 'Stop that one first, or set HOLDFAST_DATA_DIR to another directory for this one',
+      cause: error,
+    });
+  }
+}
+
+function telling({ log }: OpenContext): (event: HoldfastEvent) => Promise<void> {
+  return async ({ kind, plan, title, message }) => log.debug(title, { event: kind, plan, message });
+}
+
+interface Parts {
+  readonly state: ServiceState;
+  readonly world: OpenWorld;
+}
+
+function openRuns({ configuration, settings, context }: Serving, { state, world }: Parts): Runs {
+  const { clock, log, environment } = context;
+  const program = fileURLToPath(new URL('main.ts', import.meta.url));
+  const runs = new Runs({
+    launcher: openRunLauncher({ program, file: configuration.file, environment, clock }),
+    records: state.liveRuns,
+    clock,
+    log,
+    maxScheduled: settings.maxRuns,
+    isHeld: (lock) => world.lock.isHeld(lock),
+    processStart,
+    onEvent: (event) => void world.emit(eventOf(event)),
+    onNotStarted: (request, report) => recordUnstarted(world, request, report),
+    onDeath: async ({ plan }) => void (await closeDead(plan, world)),
+  });
+  logRuns(runs, log);
+  return runs;
+}
+
+function eventOf({ at, atRiskSince, ...event }: Extract<WorkerMessage, { kind: 'event' }>['event']): HoldfastEvent {
+  return { ...event, at: new Date(at), atRiskSince: atRiskSince === null ? null : new Date(atRiskSince) };
+}
+
+function deadRunsWorld(context: OpenWorld, { liveRuns: records }: ServiceState) {
+  return { context, records, processStart, endProcess: (pid: number) => void process.kill(pid, 'SIGTERM') };
+}
+
+function openScheduler(
+  { configuration, context }: Serving,
+  { state, world, data, runs }: Parts & { readonly data: DataDirectory; readonly runs: Runs },
+): Scheduler {
+  return new Scheduler({
+    plans: configuration.plans.values(),
+    installation: data.installation,
+    clock: context.clock,
+    uptimeMs: () => uptime() * 1000,
+    log: context.log,
+    records: state.schedules,
+    history: world.history,
+    newRunKey: randomUUID,
+    start: (request, waitMs) => {
+      runs.schedule(request, waitMs);
+      void writeDown(request, { state, world });
+    },
+    emit: world.emit,
+  });
+}
+
+/** What the service does by itself is in the audit beside what people do. */
+async function writeDown({ key, verb, plan, trigger }: RunRequest, { state, world }: Parts): Promise<void> {
+  const details = { run: key, dueAt: trigger.dueAt };
+  const entry = { at: world.clock.now(), actor: system.name, actorKind: 'system', address: '', act: verb, target: plan } as const;
+  try {
+    await state.audit.append({ ...entry, result: 'done', details });
+  } catch (error) {
+    world.log.error('A scheduled run is missing from the audit', {
+      ...details,
+      error: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
+
+interface ApiParts extends Parts {
+  readonly data: DataDirectory;
+  readonly runs: Runs;
+  readonly scheduler: Scheduler;
+}
+
+interface OpenApi extends AsyncDisposable {
+  readonly addresses: readonly string[];
+}
+
+const schedulerPatienceMs = 2 * 60_000;
+
+async function openApi({ configuration, settings, context }: Serving, { state, world, data, runs, scheduler }: ApiParts): Promise<OpenApi> {
+  const { clock, log } = context;
+  const bare: Omit<ApiContext, 'board'> = {
+    plans: configuration.plans,
+    settings,
+    world,
+    state,
+    queue: runs,
+    preview: (plan, verb, from, count) => previewVerb(plan, verb, { installation: data.installation, from, count }),
+    shownConfiguration: async () => (await describeConfiguration(configuration)).json,
+    testChannels: () => Promise.resolve([]),
+    channels: () => [],
+  };
+  const access = await openAccess(bare, { data, log, clock });
+  const board = await openStatusBoard(bare);
+  const server = await openServer(
+    { ...bare, board },
+    {
+      routes: [...routesOf({ ...bare, board }), ...accessRoutes(access)],
+      authenticate: openAuthenticate(access),
+      web: await readWebAssets(fileURLToPath(new URL('../dist/web', import.meta.url))),
+      log,
+      clock,
+      isSchedulerAlive: () => (scheduler.sinceLastTickMs ?? 0) < schedulerPatienceMs,
+    },
+  );
+  await inviteAdministrator(access, server.addresses);
+  return {
+    addresses: server.addresses,
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      await board[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const routeGroups = [
+  backupRoutes,
+  statusRoutes,
+  eventRoutes,
+  planRoutes,
+  runRoutes,
+  snapshotRoutes,
+  downloadRoutes,
+  restoreRoutes,
+  storeRoutes,
+] as const;
+
+function routesOf(context: ApiContext): AnyRoute[] {
+  return routeGroups.flatMap((routes) => routes(context));
+}
+
+async function openAccess(
+  { settings, plans, state, world }: Omit<ApiContext, 'board'>,
+  { data, log, clock }: Pick<OpenContext, 'log' | 'clock'> & { readonly data: DataDirectory },
+): Promise<AccessContext> {
+  const seal = await openServiceKey(join(data.path, 'service.key'));
+  return { settings, plans, state, clock, log, seal, passwords: openPasswordHash(), codes: oneTimeCodes, emit: world.emit };
+}
+
+/** Nothing is open to anybody until somebody with this log has made the administrator. */
+async function inviteAdministrator(access: AccessContext, [address = '']: readonly string[]): Promise<void> {
+  const path = await setupPath(access);
+  if (path === null) return;
+  const base = access.settings.publicUrl ?? `${address}${access.settings.basePath}`;
+  access.log.warn(`Create the administrator: ${base}${path}`, { component: 'Service', validHours: 24 });
+}
