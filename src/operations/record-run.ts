@@ -57,7 +57,7 @@ export async function recordRun<T extends object>(
   await using _alive = isBeside && plan !== null ? await proofOfLife(context, plan) : undefined;
   const started: NewRun = { key: context.newRunKey(), trigger: context.trigger, verb, plan, startedAt: context.clock.now() };
   const runId = await tolerateHistory(context, () => context.history.startRun(started));
-  using _going = new GoingRun(context.history, runId);
+  using _going = new GoingRun(context.history, started.key);
   const toldOfStart = announce(context, { ...started, at: started.startedAt, end: null });
   const end = await body().then(
     (result) => ({ error: null, ...result }),
@@ -154,21 +154,21 @@ async function proofOfLife(context: OperationContext, plan: string): Promise<Asy
   }
 }
 
-/** Runs of this process, which nobody in it takes for dead. */
+/** Keys of the runs of this process, which nobody in it takes for dead. */
 const going = new WeakMap<History, Set<string>>();
 
 class GoingRun implements Disposable {
-  readonly #ids: Set<string>;
-  readonly #id: string | null;
+  readonly #keys: Set<string>;
+  readonly #key: string;
 
-  constructor(history: History, id: string | null) {
-    this.#ids = going.get(history) ?? new Set();
-    this.#id = id;
-    if (id !== null) going.set(history, this.#ids.add(id));
+  constructor(history: History, key: string) {
+    this.#keys = going.get(history) ?? new Set();
+    this.#key = key;
+    going.set(history, this.#keys.add(key));
   }
 
   [Symbol.dispose](): void {
-    if (this.#id !== null) this.#ids.delete(this.#id);
+    this.#keys.delete(this.#key);
   }
 }
 
@@ -192,7 +192,7 @@ export async function closeAllDeadRuns(context: OperationContext, plan: string):
 
 async function unendedRuns(context: OperationContext, filter: { readonly plan: string; readonly verb?: Verb }): Promise<Run[]> {
   const unended = (await tolerateHistory(context, () => context.history.runs({ ...filter, unended: true }))) ?? [];
-  return unended.filter(({ id }) => going.get(context.history)?.has(id) !== true);
+  return unended.filter(({ key }) => going.get(context.history)?.has(key) !== true);
 }
 
 async function whenNobodyHolds(context: OperationContext, lock: string, work: () => Promise<unknown>): Promise<void> {
