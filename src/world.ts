@@ -112,10 +112,12 @@ export interface WorldOpening {
   readonly check: boolean;
   /** Null: a file in the data directory. */
   readonly historyUrl: Secret | null;
+  /** A process that goes on waits for a server that is away; a command makes do with what the stores tell. */
+  readonly staysOpen?: true;
 }
 
 /** Opens the history and everything that operations need. */
-export async function openWorld({ context, progress, check, historyUrl, started }: WorldOpening): Promise<OpenWorld> {
+export async function openWorld({ context, progress, check, historyUrl, staysOpen, started }: WorldOpening): Promise<OpenWorld> {
   const [{ BackgroundDigester }, { openDataDirectory }, { openPlanLock }, { sources, stores }] = await Promise.all([
     import('./platform/background-digester.ts'),
     import('./platform/data-directory.ts'),
@@ -124,7 +126,12 @@ export async function openWorld({ context, progress, check, historyUrl, started 
   ]);
   const uid = process.getuid?.();
   const data = await openDataDirectory({ environment: context.environment, uid });
-  const { history, trouble: historyTrouble } = await openOneHistory(data, { context, check, historyUrl });
+  const { history, trouble: historyTrouble } = await openOneHistory(data, {
+    context,
+    check,
+    historyUrl,
+    ...(staysOpen === undefined ? {} : { staysOpen }),
+  });
   const engines = new Map<string, Promise<DumpEngine>>();
   const sourceOf = (kind: string): SourceDescriptor => find(sources, kind);
   const ownDirectories = (planStores: readonly PlanStore[]): string[] => {
@@ -163,12 +170,14 @@ interface OpenedHistory {
 
 async function openOneHistory(
   { path: directory, historyFile }: DataDirectory,
-  { historyUrl: url, ...opening }: Pick<WorldOpening, 'context' | 'check' | 'historyUrl'>,
+  { historyUrl: url, staysOpen, ...opening }: Pick<WorldOpening, 'context' | 'check' | 'historyUrl' | 'staysOpen'>,
 ): Promise<OpenedHistory> {
   if (url === null) return await openOrReplaceHistory(historyFile, opening);
-  const { openPostgresHistory } = await import('./history/history.ts');
+  const { openPostgresHistory, openPostgresHistoryForCommand } = await import('./history/history.ts');
   const { clock, log } = opening.context;
-  return { history: await openPostgresHistory({ url, directory, clock, log }), trouble: null };
+  if (staysOpen === true) return { history: await openPostgresHistory({ url, directory, clock, log }), trouble: null };
+  const { history, trouble } = await openPostgresHistoryForCommand({ url, directory, clock, log });
+  return { history, trouble: trouble === null ? null : { code: trouble.code, message: trouble.message, hint: trouble.hint } };
 }
 
 /** A directory that is not there yet has no other name. */

@@ -1,6 +1,6 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { HoldfastError } from '../domain/errors.ts';
+import { type HoldfastError, isHoldfastError } from '../domain/errors.ts';
 import type { Secret } from '../domain/secret.ts';
 import { isSystemError } from '../platform/system-error.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -42,6 +42,25 @@ export async function openPostgresHistory({ url, directory, clock, log }: Postgr
   const spool = new Spool(file, clock);
   if (spool.isDamaged()) log.error(damagedSpool, { damaged: await setAsideHistory(file, clock) });
   return new SpoolingHistory({ connect: () => connectPostgresHistory({ url, log }), spool, clock, log });
+}
+
+/**
+ * The same for one command, which must not stop at a server that is away: then it answers with what the stores tell, and
+ * `trouble` says so. Nothing can be let go meanwhile.
+ */
+export async function openPostgresHistoryForCommand(
+  place: PostgresPlace,
+): Promise<{ readonly history: History; readonly trouble: HoldfastError | null }> {
+  const spooling = await openPostgresHistory(place);
+  try {
+    await spooling.revision();
+    return { history: spooling, trouble: null };
+  } catch (error) {
+    if (!isHoldfastError(error, 'HISTORY_UNREADABLE')) throw error;
+    const { OutageHistory } = await import('./outage-history.ts');
+    const memory = await openStandInHistory(error);
+    return { history: new OutageHistory({ memory, spooling, reason: error }), trouble: error };
+  }
 }
 
 const damagedSpool = 'What happened while the server of the history was away was damaged on this machine, and is not recorded';
