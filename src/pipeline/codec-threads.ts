@@ -42,7 +42,7 @@ class CodecThreads {
 /** Shared by everything in this process: there are no more cores for two. */
 export const codecThreads = new CodecThreads();
 
-// eslint-disable-next-line @typescript-eslint/require-await -- its throws become rejections
+/** What it throws becomes a rejection. */
 async function atOnce({ kind, operation, bytes, level }: CodecTask): Promise<readonly Uint8Array[]> {
   return operation === 'encode' ? codecs[kind].encode(bytes, level) : [codecs[kind].decode(bytes)];
 }

@@ -188,7 +188,7 @@ export const objectStoreClauses: readonly Clause<ObjectStoreSubject>[] = [
     await put(store, 'given', bytes);
     const kept: Uint8Array[] = [];
     for await (const chunk of store.get('given', { signal: never })) {
-      kept.push(chunk.slice());
+      kept.push(Uint8Array.from(chunk));
       if (chunk.buffer instanceof ArrayBuffer) chunk.buffer.transfer(0);
       // A store that begins anew would go on for ever.
       if (kept.length > bytes.length / 1000) break;

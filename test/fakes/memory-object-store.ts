@@ -26,7 +26,7 @@ export class MemoryObjectStore implements ObjectStore {
     throwIfAborted(signal);
     this.#refuseTaken(name);
     const chunks: Uint8Array[] = [];
-    for await (const chunk of untilAborted(body, signal)) chunks.push(chunk.slice());
+    for await (const chunk of untilAborted(body, signal)) chunks.push(Uint8Array.from(chunk));
     throwIfAborted(signal);
     this.#refuseTaken(name);
     const bytes = new Uint8Array(Buffer.concat(chunks));
