@@ -90,7 +90,7 @@ function OneTimeCodes(): JSX.Element {
   const [start, setStart] = useState<TotpStart | undefined>();
   const [code, setCode] = useState('');
   const [password, setPassword] = useState('');
-  const begin = () => act.run(async () => setStart(await call('me/totp', { method: 'POST', body: {} })));
+  const begin = () => act.run(async () => setStart(await call('me/totp', { method: 'POST' })));
   const confirm = () =>
     act.run(async () => {
       await call('me/totp', { method: 'PUT', body: { code } });

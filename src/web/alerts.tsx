@@ -81,7 +81,10 @@ function ChannelRow({ channel }: { readonly channel: Channel }): JSX.Element {
           {channel.name} {channel.plan === null ? null : <span class="soft">for {channel.plan}</span>}
         </span>
         <span class="row-note">
-          {channel.lastError ?? `${channel.kind} · ${channel.place}`}
+          {channel.lastError ??
+            (channel.name.includes(channel.place)
+              ? `told of ${counted(channel.events.length, 'kind')} of event`
+              : `${channel.kind} · ${channel.place}`)}
           {channel.waiting > 0 ? ` · ${counted(channel.waiting, 'message')} waiting` : ''}
         </span>
       </span>
@@ -109,9 +112,7 @@ function TestChannels({ channels, reload }: { readonly channels: readonly Channe
   const test = () =>
     act.run(async () => {
       const replies = await Promise.all(
-        plans.map((plan) =>
-          call<{ readonly results: readonly TestResult[] }>(`plans/${plan}/notifications/test`, { method: 'POST', body: {} }),
-        ),
+        plans.map((plan) => call<{ readonly results: readonly TestResult[] }>(`plans/${plan}/notifications/test`, { method: 'POST' })),
       );
       setResults(replies.flatMap((reply) => reply.results));
       reload();

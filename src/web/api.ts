@@ -7,6 +7,7 @@ export class ApiError extends Error {
   readonly code: string;
   readonly hint: string;
   readonly findings: readonly string[];
+  readonly #pointers: ReadonlySet<string>;
 
   constructor(status: number, problem: Pick<Problem, 'detail' | 'code' | 'hint' | 'errors'>) {
     super(problem.detail);
@@ -14,6 +15,12 @@ export class ApiError extends Error {
     this.code = problem.code;
     this.hint = problem.hint;
     this.findings = (problem.errors ?? []).map(({ pointer, detail }) => `${pointer}: ${detail}`);
+    this.#pointers = new Set(problem.errors?.map(({ pointer }) => pointer));
+  }
+
+  /** True when this part of the request is what was wrong: `/body/code`. */
+  concerns(pointer: string): boolean {
+    return this.#pointers.has(pointer);
   }
 }
 

@@ -21,7 +21,12 @@ export function Timeline({ points, days }: { readonly points: readonly Point[]; 
   const bad = cells.filter(({ tone }) => tone === 'bad').length;
   const summary = `${counted(days, 'day')}: ${good} good, ${bad} with a failure`;
   return (
-    <Readable count={cells.length} label={`Timeline. ${summary}`} told={(index) => `${cells[index]?.label}: ${cells[index]?.told}`} rest="">
+    <Readable
+      count={cells.length}
+      label={`Timeline. ${summary}`}
+      told={(index) => `${cells[index]?.label}: ${cells[index]?.told}`}
+      ends={[`${days} days ago`, 'today']}
+    >
       {(chosen) => (
         <div class="timeline" aria-hidden="true">
           {cells.map((cell, index) => (
@@ -86,8 +91,8 @@ export function Chart({ title, points, words, goal = null }: ChartProps): JSX.El
         count={points.length}
         label={`${title}: ${counted(points.length, 'value')}, newest ${words(newest.value)}`}
         told={(index) => `${words(points[index]?.value ?? 0)} · ${instantInWords(points[index]?.at ?? newest.at)}`}
-        rest={words(newest.value)}
-        title={title}
+        head={{ title, rest: words(newest.value) }}
+        ends={[dayInWords(new Date(start)), dayInWords(new Date(newest.at))]}
       >
         {(chosen) => (
           <svg viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" aria-hidden="true">
@@ -98,10 +103,6 @@ export function Chart({ title, points, words, goal = null }: ChartProps): JSX.El
           </svg>
         )}
       </Readable>
-      <div class="axis" aria-hidden="true">
-        <span>{dayInWords(new Date(start))}</span>
-        <span>{dayInWords(new Date(newest.at))}</span>
-      </div>
       <table class="unseen">
         <caption>{title}</caption>
         <tbody>
@@ -132,15 +133,15 @@ function NoChart({ title, value }: { readonly title: string; readonly value: str
 interface ReadableProps {
   readonly count: number;
   readonly label: string;
-  readonly title?: string;
   readonly told: (index: number) => string;
-  /** What stands there while nothing is pointed at. */
-  readonly rest: string;
+  /** Above the drawing; what is pointed at is told there, or else below. `rest`: while nothing is. */
+  readonly head?: { readonly title: string; readonly rest: string };
+  readonly ends: readonly [first: string, last: string];
   readonly children: (chosen: number | null) => JSX.Element;
 }
 
 /** Lets a drawing be read point by point: by pointing at it, or with the arrow keys. */
-function Readable({ count, label, title, told, rest, children }: ReadableProps): JSX.Element {
+function Readable({ count, label, told, head, ends, children }: ReadableProps): JSX.Element {
   const [chosen, setChosen] = useState<number | null>(null);
   const move = (event: KeyboardEvent) => {
     const next = { ArrowLeft: (chosen ?? count) - 1, ArrowRight: (chosen ?? count - 2) + 1, Home: 0, End: count - 1 }[event.key];
@@ -155,13 +156,15 @@ function Readable({ count, label, title, told, rest, children }: ReadableProps):
     setChosen(under === undefined ? Math.min(count - 1, Math.max(0, Math.round(share * (count - 1)))) : Number(under));
   };
   return (
-    <>
-      <div class="readout">
-        {title === undefined ? null : <span class="readout-title">{title}</span>}
-        <span class="readout-value" aria-live="polite">
-          {chosen === null ? rest : told(chosen)}
-        </span>
-      </div>
+    <div class="drawing">
+      {head === undefined ? null : (
+        <div class="readout">
+          <span class="readout-title">{head.title}</span>
+          <span class="readout-value" aria-live="polite">
+            {chosen === null ? head.rest : told(chosen)}
+          </span>
+        </div>
+      )}
       <div
         class="readable"
         role="group"
@@ -174,6 +177,17 @@ function Readable({ count, label, title, told, rest, children }: ReadableProps):
       >
         {children(chosen)}
       </div>
-    </>
+      <div class="axis" aria-live="polite">
+        {head === undefined && chosen !== null ? (
+          <span class="readout-value">{told(chosen)}</span>
+        ) : (
+          ends.map((end) => (
+            <span key={end} aria-hidden="true">
+              {end}
+            </span>
+          ))
+        )}
+      </div>
+    </div>
   );
 }

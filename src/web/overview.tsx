@@ -88,7 +88,8 @@ function Needs({ status }: { readonly status: Status }): JSX.Element | null {
   const reasons = status.plans.flatMap(({ name, reasons: list }) => list.map((reason): Need => ({ ...reason, plan: name })));
   const concerned = new Set(reasons.map(({ plan }) => plan));
   const alerts = status.alerts.filter(({ plan, severity }) => severity !== 'info' && !concerned.has(plan));
-  const needs: readonly Need[] = [...reasons, ...alerts.map((alert) => ({ ...alert, message: alert.title }))];
+  const all: readonly Need[] = [...reasons, ...alerts.map((alert) => ({ ...alert, message: alert.title }))];
+  const needs = all.toSorted((a, b) => a.severity.localeCompare(b.severity));
   if (needs.length === 0 && status.history === 'ok') return null;
   return (
     <Section title="What needs you">
@@ -174,7 +175,7 @@ function PlanCard({ plan }: { readonly plan: PlanStatus }): JSX.Element {
       {may(session.me, 'operator') ? (
         <div class="card-foot">
           <Button
-            kind={plan.health === 'healthy' ? 'plain' : 'primary'}
+            kind={plan.health === 'healthy' || running.length > 0 ? 'plain' : 'primary'}
             busy={act.busy}
             blocked={running.length > 0 ? 'a run of this plan goes on' : null}
             onClick={() => act.run(() => startRun(`plans/${plan.name}/backups`))}

@@ -6,15 +6,15 @@ export function knowsPasskeys(): boolean {
 }
 
 export async function signInByPasskey(): Promise<void> {
-  const options = await call<PublicKeyCredentialRequestOptionsJSON>('session/passkey/options', { method: 'POST', body: {} });
+  const options = await call<PublicKeyCredentialRequestOptionsJSON>('session/passkey/options', { method: 'POST' });
   const credential = await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) });
   await call('session/passkey', { method: 'POST', body: jsonOf(credential) });
 }
 
 export async function addPasskey(label: string): Promise<void> {
-  const options = await call<PublicKeyCredentialCreationOptionsJSON>('me/passkeys/options', { method: 'POST', body: {} });
+  const options = await call<PublicKeyCredentialCreationOptionsJSON>('me/passkeys/options', { method: 'POST' });
   const credential = await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) });
-  await call('me/passkeys', { method: 'POST', body: { label, credential: jsonOf(credential) } });
+  await call('me/passkeys', { method: 'POST', body: { label, response: jsonOf(credential) } });
 }
 
 function jsonOf(credential: Credential | null): unknown {

@@ -13,7 +13,7 @@ import type { NextRun, Page as PageOf, PlanStatus, Run, Series, Snapshot } from 
 import { SnapshotList } from './snapshot-list.tsx';
 import { startRun } from './start.ts';
 import { healthShown } from './states.ts';
-import { Ago, Button, Empty, Page, Pill, Section, Trouble } from './ui.tsx';
+import { Ago, Button, Empty, Meter, Page, Pill, Section, Trouble } from './ui.tsx';
 import { bytesInWords, counted, durationInWords, momentInWords, spanInWords, verbInWords } from './words.ts';
 
 export function PlanPage({ name }: { readonly name: string }): JSX.Element {
@@ -157,7 +157,7 @@ function Tile({ title, value, valueMs, goalMs, goal, note }: TileProps): JSX.Ele
       <p class={isMissed ? 'tile-value bad' : 'tile-value'}>{value}</p>
       {goalMs === null ? null : (
         <>
-          <meter aria-label={title} min={0} max={goalMs} value={Math.min(valueMs ?? goalMs, goalMs)} class={isMissed ? 'bad' : 'good'} />
+          <Meter label={title} share={(valueMs ?? goalMs) / goalMs} tone={isMissed ? 'bad' : 'good'} words={value} />
           <p class="small soft">
             {isMissed ? 'Missed: ' : 'Goal: '}
             {goal.replace('%s', durationInWords(goalMs))}

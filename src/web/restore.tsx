@@ -49,6 +49,7 @@ function Steps({ snapshot }: { readonly snapshot: SnapshotDetail }): JSX.Element
     destination: destinationOf(kind, place),
     only: left.size === 0 ? [] : chosen,
   };
+  const blocked = kind !== 'in-place' && place === '' ? 'say where to' : chosen.length === 0 ? 'choose something' : null;
   /** Whatever is chosen anew takes back what was confirmed. */
   const change = (work: () => void) => {
     work();
@@ -72,20 +73,15 @@ function Steps({ snapshot }: { readonly snapshot: SnapshotDetail }): JSX.Element
       </Section>
       <Section title="3. What would change">
         {confirmation === undefined ? (
-          <>
-            <p class="soft">Nothing happens yet: this only looks.</p>
-            <Button
-              kind="primary"
-              busy={act.busy}
-              blocked={kind !== 'in-place' && place === '' ? 'the place is missing' : chosen.length === 0 ? 'nothing is chosen' : null}
-              onClick={preview}
-            >
+          <div class="stack">
+            <p class="soft">{blocked === null ? 'Nothing happens yet: this only looks.' : `Before you can look: ${blocked}.`}</p>
+            <Button kind="primary" busy={act.busy} blocked={blocked} onClick={preview}>
               Preview
             </Button>
             <Trouble error={act.error} />
-          </>
+          </div>
         ) : (
-          <Confirm plan={snapshot.plan} target={target} confirmation={confirmation} />
+          <Confirm plan={snapshot.plan} target={target} confirmation={confirmation} again={() => change(() => undefined)} />
         )}
       </Section>
     </>
@@ -175,9 +171,11 @@ interface ConfirmProps {
   readonly plan: string;
   readonly target: RestoreTarget;
   readonly confirmation: Confirmation;
+  /** Back to the preview: a confirmation is good for one try. */
+  readonly again: () => void;
 }
 
-function Confirm({ plan, target, confirmation }: ConfirmProps): JSX.Element {
+function Confirm({ plan, target, confirmation, again }: ConfirmProps): JSX.Element {
   const act = useAct();
   const [key] = useState(newKey);
   const [typed, setTyped] = useState('');
@@ -188,7 +186,7 @@ function Confirm({ plan, target, confirmation }: ConfirmProps): JSX.Element {
       navigate(`/runs/${run.id}`);
     });
   return (
-    <>
+    <div class="stack wide">
       <Changes changes={confirmation.changes} />
       <Field label={`Type “${plan}” to go on`} hint={`What you see above holds until ${instantInWords(confirmation.expiresAt)}.`}>
         {(ids) => <input {...ids} value={typed} autocomplete="off" onInput={(event) => setTyped(event.currentTarget.value)} />}
@@ -202,6 +200,7 @@ function Confirm({ plan, target, confirmation }: ConfirmProps): JSX.Element {
         Restore now
       </Button>
       <Trouble error={act.error} />
-    </>
+      {act.error === undefined ? null : <Button onClick={again}>Preview again</Button>}
+    </div>
   );
 }

@@ -73,7 +73,7 @@ function Cancel({ run }: { readonly run: Run }): JSX.Element | null {
   if (!may(me, 'operator')) return null;
   return (
     <>
-      <Button busy={act.busy} onClick={() => act.run(async () => void (await call(`runs/${run.id}/cancel`, { method: 'POST', body: {} })))}>
+      <Button busy={act.busy} onClick={() => act.run(async () => void (await call(`runs/${run.id}/cancel`, { method: 'POST' })))}>
         Cancel
       </Button>
       <Trouble error={act.error} />

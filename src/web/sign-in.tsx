@@ -1,6 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { call, useAct, useLoaded } from './api.ts';
+import { ApiError, call, useAct, useLoaded } from './api.ts';
 import { Mark } from './icons.tsx';
 import { knowsPasskeys, signInByPasskey } from './passkeys.ts';
 import { navigate } from './router.ts';
@@ -69,7 +69,13 @@ function PasswordForm({ onSignedIn }: { readonly onSignedIn: () => void }): JSX.
   const [asksCode, setAsksCode] = useState(false);
   const signIn = () =>
     act.run(async () => {
-      await call('session', { method: 'POST', body: { name, password, ...(code === '' ? {} : { code }) } });
+      try {
+        await call('session', { method: 'POST', body: { name, password, ...(code === '' ? {} : { code }) } });
+      } catch (error) {
+        if (code !== '' || !(error instanceof ApiError) || !error.concerns('/body/code')) throw error;
+        setAsksCode(true);
+        return;
+      }
       onSignedIn();
     });
   return (
@@ -102,16 +108,13 @@ function PasswordForm({ onSignedIn }: { readonly onSignedIn: () => void }): JSX.
               inputMode="numeric"
               pattern="[0-9]{6}"
               autocomplete="one-time-code"
+              ref={(input) => void (code === '' && input?.focus())}
               value={code}
               onInput={(event) => setCode(event.currentTarget.value)}
             />
           )}
         </Field>
-      ) : (
-        <button type="button" class="linkish small" onClick={() => setAsksCode(true)}>
-          I use one-time codes
-        </button>
-      )}
+      ) : null}
       <Trouble error={act.error} />
       <Button kind="primary" type="submit" busy={act.busy}>
         Sign in

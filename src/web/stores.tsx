@@ -4,7 +4,7 @@ import { hrefOf } from './router.ts';
 import { may, useSession } from './session.ts';
 import type { Page as PageOf, StoreState } from './shapes.ts';
 import type { Shown } from './states.ts';
-import { Ago, Button, Empty, Loading, Page, Pill, Trouble } from './ui.tsx';
+import { Ago, Button, Empty, Loading, Meter, Page, Pill, Trouble } from './ui.tsx';
 import { bytesInWords, counted } from './words.ts';
 
 export function StoresPage(): JSX.Element {
@@ -33,7 +33,7 @@ function StoreCard({ store, reload }: { readonly store: StoreState; readonly rel
   const act = useAct();
   const probe = () =>
     act.run(async () => {
-      await call(`stores/${encodeURIComponent(store.name)}/probe`, { method: 'POST', body: {} });
+      await call(`stores/${encodeURIComponent(store.name)}/probe`, { method: 'POST' });
       reload();
     });
   return (
@@ -101,12 +101,11 @@ function Space({ store: { freeBytes, totalBytes, name } }: { readonly store: Sto
   const isLittle = freeBytes / totalBytes < littleShare;
   return (
     <div class="space">
-      <meter
-        class={isLittle ? 'bad' : 'calm'}
-        aria-label={`Space used in ${name}`}
-        min={0}
-        max={totalBytes}
-        value={totalBytes - freeBytes}
+      <Meter
+        label={`Space used in ${name}`}
+        share={1 - freeBytes / totalBytes}
+        tone={isLittle ? 'bad' : 'calm'}
+        words={`${bytesInWords(freeBytes)} free of ${bytesInWords(totalBytes)}`}
       />
       <p class={isLittle ? 'small bad-text' : 'small soft'}>
         {bytesInWords(freeBytes)} free of {bytesInWords(totalBytes)}

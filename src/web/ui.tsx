@@ -160,6 +160,32 @@ export function Section({ title, note, children }: SectionProps): JSX.Element {
   );
 }
 
+interface MeterProps {
+  readonly label: string;
+  /** From 0 to 1. */
+  readonly share: number;
+  readonly tone: 'good' | 'bad' | 'calm';
+  /** What it says, for those who cannot see it. */
+  readonly words: string;
+}
+
+export function Meter({ label, share, tone, words }: MeterProps): JSX.Element {
+  const percent = Math.round(Math.min(1, Math.max(0, share)) * 100);
+  return (
+    <div
+      class={`meter ${tone}`}
+      role="meter"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={percent}
+      aria-valuetext={words}
+    >
+      <i style={{ width: `${percent}%` }} />
+    </div>
+  );
+}
+
 /** Term and value, side by side where there is room. */
 export function Facts({ rows }: { readonly rows: readonly (readonly [string, ComponentChildren] | null)[] }): JSX.Element {
   return (
