@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { accessService, password } from '../../../test/fixtures/access-service.ts';
-import { Browser } from '../../../test/fixtures/browser.ts';
+import { Browser } from '../../../test/fixtures/http-browser.ts';
 import { openIdentityProvider } from '../../../test/fixtures/identity-provider.ts';
 import type { OidcSettings } from '../../domain/service-settings.ts';
 import { Secret } from '../../domain/secret.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type AccessService, accessService, password } from '../../../test/fixtures/access-service.ts';
 import { appCode } from '../../../test/fixtures/authenticator-app.ts';
-import { Browser } from '../../../test/fixtures/browser.ts';
+import { Browser } from '../../../test/fixtures/http-browser.ts';
 import { createUser } from '../../operations/accounts.ts';
 
 async function json(response: Response): Promise<Record<string, unknown>> {
