@@ -55,6 +55,7 @@ export async function answerProblem(thrown: unknown, request: FastifyRequest, re
     await audit(route.act, exchange, { result, target: exchange.path, details: { code: problem.code } }, options);
   }
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="holdfast"');
+  if (isHoldfastError(error, 'RANGE_INVALID')) reply.header('content-range', `bytes */${String(error.details['sizeBytes'])}`);
   if (isHoldfastError(error) && error.retry.kind === 'after')
     reply.header('retry-after', String(Math.max(1, Math.ceil(error.retry.delayMs / 1000))));
   return reply
