@@ -1,23 +1,12 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { notesPlan, serviceOfNotes, type LiveService } from '../../../test/fixtures/live-service.ts';
+import { call, notesPlan, serviceOfNotes } from '../../../test/fixtures/live-service.ts';
 import { z } from 'zod';
 import { backupsCleanup, backupsDone, backupsEntry } from '../backups-contract.ts';
 import { problem } from '../contract.ts';
 
 const list = z.array(backupsEntry);
-
-async function call(
-  service: LiveService,
-  asked: string,
-  init: { readonly headers: Readonly<Record<string, string>>; readonly body?: unknown },
-): Promise<Response> {
-  const [method = 'GET', path = ''] = asked.split(' ');
-  const json = init.body === undefined ? {} : { body: JSON.stringify(init.body) };
-  const headers = { ...init.headers, ...(init.body === undefined ? {} : { 'content-type': 'application/json' }) };
-  return await fetch(`${service.url}${path}`, { method, headers, ...json });
-}
 
 describe('S1.2: the calls below /backups', () => {
   test('make, list, tell of, download, restore, and delete an archive, each reply field for field', async () => {
