@@ -31,7 +31,7 @@ export async function runNamed(
   return { run, details: { ...known?.end?.details } };
 }
 
-export function unknownRun(key: string): HoldfastError {
+function unknownRun(key: string): HoldfastError {
   return new HoldfastError('RUN_UNKNOWN', `There is no run "${key}"`, { hint: 'See which there were: GET /api/v1/runs' });
 }
 

@@ -20,7 +20,7 @@ export function boundTo(principal: Principal | null): readonly string[] | null {
   return principal?.kind === 'token' ? principal.plans : null;
 }
 
-export function plansSeen({ plans }: Pick<ApiContext, 'plans'>, principal: Principal | null): Plan[] {
+function plansSeen({ plans }: Pick<ApiContext, 'plans'>, principal: Principal | null): Plan[] {
   return [...plans.values()].filter(({ name }) => sees(principal, name));
 }
 
@@ -64,7 +64,7 @@ export function bestOf(copies: readonly [Found, ...Found[]]): Found {
   return copies.find(({ snapshot }) => snapshot.verification.kind !== 'failed') ?? copies[0];
 }
 
-export function unknownSnapshot(id: string, store?: string): HoldfastError {
+function unknownSnapshot(id: string, store?: string): HoldfastError {
   const where = store === undefined ? 'any configured store' : `store "${store}"`;
   return new HoldfastError('SNAPSHOT_UNKNOWN', `There is no snapshot "${id}" in ${where}`, {
     hint: 'See which there are: GET /api/v1/snapshots',

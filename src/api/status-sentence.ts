@@ -20,7 +20,10 @@ function told(plans: readonly Judged[], now: Date): string {
   const bad = plans.filter(({ health }) => health === 'critical');
   const doubtful = plans.filter(({ health }) => health === 'warning');
   if (bad.length > 0) return `${capitalised(subject(bad, plans))} not safe: ${why(bad)}`;
-  if (doubtful.length > 0) return `Your data is backed up, but ${subject(doubtful, plans)} in need of attention: ${why(doubtful)}`;
+  if (doubtful.length > 0)
+    return plans.length === 1
+      ? `Your data is backed up, but this needs attention: ${why(doubtful)}`
+      : `Your data is backed up, but ${subject(doubtful, plans)} in need of attention: ${why(doubtful)}`;
   const oldest = plans.flatMap(({ provenAt }) => provenAt ?? []).toSorted()[0];
   const age = oldest === undefined ? '' : formatAge(new Date(oldest), now);
   if (plans.length === 1) return age === '' ? 'Your data is safe' : `Your data is safe: the newest proven backup was made ${age}`;
