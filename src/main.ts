@@ -6,7 +6,16 @@ import type { Terminal } from './cli/terminal.ts';
 import type { Configuration, Started } from './operations/context.ts';
 import { secretVariable } from './platform/secret-variable.ts';
 import type { OpenContext } from './ports/descriptor.ts';
-import { configurationSchema, describeConfiguration, dueTimes, loadConfiguration, openWorld, version } from './world.ts';
+import {
+  configurationSchema,
+  describeConfiguration,
+  dueTimes,
+  loadConfiguration,
+  openAccounts,
+  openWorld,
+  preview,
+  version,
+} from './world.ts';
 
 /*
  * The process of a command: its arguments, its output, its signals and its exit code. What a command does not need is not
@@ -33,6 +42,8 @@ async function main(): Promise<void> {
     secretVariable: (name) => secretVariable(environment, name),
     signal: interruption.signal,
     now: () => systemClock.now(),
+    user: osUser(),
+    readLine: async () => (await import('./platform/first-line.ts')).readFirstLine(process.stdin),
     dueTimes,
     absolutePath: (path) => resolve(path),
     configure: (wanted) => loadConfiguration(wanted, context),
@@ -41,6 +52,8 @@ async function main(): Promise<void> {
     open: ({ historyUrl }, { checkHistory: check = false } = {}) =>
       openWorld({ context, progress: terminal, check, historyUrl, started: byCommand(context) }),
     serve: (configuration, options) => serveUntil(interruption.signal, configuration, options, context),
+    openAccounts: () => openAccounts(context),
+    preview: (plans, wanted) => preview(plans, wanted, context),
   };
   const exitCode = await run(process.argv.slice(2), doors, version);
   process.exitCode = interruption.exitCode ?? (exitCode === 0 && output.isLost ? 1 : exitCode);

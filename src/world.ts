@@ -1,10 +1,11 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
-import type { ConfigureOptions } from './cli/doors.ts';
+import { join, resolve } from 'node:path';
+import type { ConfigureOptions, PreviewedRun } from './cli/doors.ts';
 import type { LoadedConfig } from './config/load-config.ts';
 import type { Plan, PlanEncryption, PlanSchedule, PlanSource, PlanStore } from './domain/plan.ts';
 import type { Secret } from './domain/secret.ts';
+import type { AccountsContext } from './operations/accounts.ts';
 import type { Configuration, OpenWorld, Started } from './operations/context.ts';
 import type { DataDirectory } from './platform/data-directory.ts';
 import type { Cipher } from './ports/cipher.ts';
@@ -99,6 +100,32 @@ export async function dueTimes(schedule: PlanSchedule | null): Promise<(after: D
   const { nextTimes } = await import('./scheduler/cron-times.ts');
   const { cron, timeZone } = schedule;
   return (after) => nextTimes({ cron, timeZone, offsetMs: 0 }, after, 1)[0] ?? null;
+}
+
+/** What the schedules of these plans start next, on this installation. */
+export async function preview(
+  plans: readonly Plan[],
+  options: { readonly from: Date; readonly count: number },
+  { environment }: OpenContext,
+): Promise<readonly PreviewedRun[]> {
+  const [{ openDataDirectory }, { previewRuns }] = await Promise.all([
+    import('./platform/data-directory.ts'),
+    import('./scheduler/preview.ts'),
+  ]);
+  const { installation } = await openDataDirectory({ environment, uid: process.getuid?.() });
+  return previewRuns(plans, { ...options, installation });
+}
+
+/** Users and tokens, as commands reach them. */
+export async function openAccounts({ clock, environment }: OpenContext): Promise<AccountsContext & AsyncDisposable> {
+  const [{ openDataDirectory }, { openPasswordHash }, { openServiceState }] = await Promise.all([
+    import('./platform/data-directory.ts'),
+    import('./platform/password-hash.ts'),
+    import('./state/service-state.ts'),
+  ]);
+  const { path } = await openDataDirectory({ environment, uid: process.getuid?.() });
+  const state = await openServiceState(join(path, 'service.sqlite'), { clock });
+  return { state, clock, passwords: openPasswordHash(), [Symbol.asyncDispose]: () => state[Symbol.asyncDispose]() };
 }
 
 // --- the world of operations ---

@@ -1,6 +1,8 @@
-import type { PlanSchedule } from '../domain/plan.ts';
-import type { ListenAddress } from '../domain/service-settings.ts';
+import type { ScheduledVerb } from '../domain/due.ts';
+import type { Plan, PlanSchedule } from '../domain/plan.ts';
 import type { Secret } from '../domain/secret.ts';
+import type { ListenAddress } from '../domain/service-settings.ts';
+import type { AccountsContext } from '../operations/accounts.ts';
 import type { Configuration, OpenWorld } from '../operations/context.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -12,6 +14,10 @@ export interface Doors {
   /** What a variable holds, or the file that its name with `_FILE` appended names; null when neither is set. */
   secretVariable(name: string): Secret | null;
   readonly now: () => Date;
+  /** Name of the user of the operating system. */
+  readonly user: string;
+  /** The first line of standard input, without its end. */
+  readonly readLine: () => Promise<string>;
   /** Tells when a schedule first wants a run after a given moment; null when never. */
   dueTimes(schedule: PlanSchedule | null): Promise<(after: Date) => Date | null>;
   /** Relative to the working directory. */
@@ -23,8 +29,21 @@ export interface Doors {
   configurationSchema(): Promise<unknown>;
   /** Opens the history and everything that operations need. `checkHistory` reads all of it, and sets it aside when it is damaged. */
   open(configuration: Configuration, options?: { readonly checkHistory?: boolean }): Promise<OpenWorld>;
+  /** Users, tokens and the audit; a service may run meanwhile. */
+  openAccounts(): Promise<AccountsContext & AsyncDisposable>;
+  /** What the schedules of these plans start next. */
+  preview(plans: readonly Plan[], options: { readonly from: Date; readonly count: number }): Promise<readonly PreviewedRun[]>;
   /** Runs the service until it is told to stop. */
   serve(configuration: Configuration, options: ServeOptions): Promise<void>;
+}
+
+export interface PreviewedRun {
+  readonly plan: string;
+  readonly verb: ScheduledVerb;
+  readonly at: Date;
+  /** By the clock on the wall there: `2026-10-25T02:30:00+02:00[Europe/Berlin]`. */
+  readonly local: string;
+  readonly why: string;
 }
 
 export interface ServeOptions {

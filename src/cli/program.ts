@@ -4,6 +4,7 @@ import { tellError } from '../operations/record-run.ts';
 import { backupCommand } from './commands/backup.ts';
 import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
+import { copyCommand } from './commands/copy.ts';
 import { drillCommand } from './commands/drill.ts';
 import { expireCommand } from './commands/expire.ts';
 import { listCommand } from './commands/list.ts';
@@ -11,8 +12,11 @@ import { probeCommand } from './commands/probe.ts';
 import { rescueCommand } from './commands/rescue.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { serveCommand } from './commands/serve.ts';
+import { scheduleCommand } from './commands/schedule.ts';
 import { showCommand } from './commands/show.ts';
 import { statusCommand } from './commands/status.ts';
+import { tokenCommand } from './commands/token.ts';
+import { userCommand } from './commands/user.ts';
 import { verifyCommand } from './commands/verify.ts';
 import type { Arguments, CommanderAction, CommandSetup, GlobalFlags, Needs, PlainAction, WorldAction } from './command.ts';
 import type { Doors } from './doors.ts';
@@ -27,10 +31,14 @@ const commands = [
   verifyCommand,
   drillCommand,
   restoreCommand,
+  copyCommand,
   expireCommand,
   rescueCommand,
   probeCommand,
   serveCommand,
+  scheduleCommand,
+  tokenCommand,
+  userCommand,
   configCommand,
   completionCommand,
 ] as const;

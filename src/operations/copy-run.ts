@@ -39,8 +39,8 @@ export async function copyRun({ plan, found, to, signal }: CopyRunRequest, conte
       await using from = await context.openStore(planStore);
       await using store = await context.openStore(to);
       await tolerateHistory(context, () => synchroniseToWrite(store, context.history, signal));
-      if ((await store.listNames(signal)).includes(snapshot.manifest.id)) throw thereAlready(snapshot, to);
       await store.probe(signal);
+      if ((await store.listNames(signal)).includes(snapshot.manifest.id)) throw thereAlready(snapshot, to);
       await store.sweep(plan.name, signal);
       const depth = plan.verify === 'none' ? 'readable' : plan.verify;
       const settling = { plan, planStore: to, store, depth, signal };
