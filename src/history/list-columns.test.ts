@@ -114,6 +114,10 @@ it('what lists ask for is found by an index, in its order', async () => {
     expect(planOf(`SELECT store, id, files FROM snapshots ${where} ${order}`)).toMatch(/^(SCAN|SEARCH) snapshots USING INDEX [^;]*$/);
   const totals = 'SELECT plan, verb, outcome, count(*), sum(duration_ms) FROM runs WHERE outcome IS NOT NULL GROUP BY plan, verb, outcome';
   expect(planOf(totals)).toBe('SCAN runs USING COVERING INDEX runs_totals');
+  const runs = 'SELECT * FROM runs WHERE';
+  expect(planOf(`${runs} plan = 'home' AND ended_at IS NULL ORDER BY number DESC`)).toBe('SEARCH runs USING INDEX runs_unended (plan=?)');
+  for (const where of [`outcome = 'failed'`, `plan = 'home' AND outcome = 'failed'`, `plan = 'home' AND verb = 'backup'`])
+    expect(planOf(`${runs} ${where} ORDER BY number DESC LIMIT 50`)).toMatch(/^SEARCH runs USING INDEX runs_by_\w+ \([^;]*$/);
   expect(planOf(`SELECT number FROM runs WHERE key = 'n-1'`)).toContain('runs_by_key');
   database.close();
 });

@@ -26,6 +26,11 @@ async function addRunColumns(db: Transaction<HistorySchema>): Promise<void> {
   await fillRuns(db);
   await db.schema.createIndex('runs_by_key').unique().on('runs').column('key').execute();
   await db.schema.createIndex('runs_by_start').on('runs').column('started_at').execute();
+  await db.schema.createIndex('runs_by_outcome').on('runs').columns(['outcome', 'number']).execute();
+  await db.schema.createIndex('runs_by_plan_and_outcome').on('runs').columns(['plan', 'outcome', 'number']).execute();
+  // With the plan in it: the one by number alone was never taken for a plan's.
+  await db.schema.dropIndex('runs_unended').ifExists().execute();
+  await db.schema.createIndex('runs_unended').on('runs').columns(['plan', 'number']).where(sql.ref('ended_at'), 'is', null).execute();
   // Holds all that the totals need: they never read a run.
   await db.schema.createIndex('runs_totals').on('runs').columns(['plan', 'verb', 'outcome', 'duration_ms']).execute();
 }
