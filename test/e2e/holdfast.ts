@@ -76,13 +76,22 @@ export class Running {
 
   /** Resolves when the pattern has been printed on standard error, where every step is told. Throws when it never will be. */
   async untilSaid(pattern: RegExp): Promise<void> {
-    const stderr = this.#child.stderr;
-    await new Promise<void>((resolve, reject) => {
+    await this.#until(pattern, 'stderr');
+  }
+
+  /** The same for standard output, where results are; answers with what fitted. */
+  untilPrinted(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#until(pattern, 'stdout');
+  }
+
+  #until(pattern: RegExp, stream: 'stdout' | 'stderr'): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
       const look = () => {
-        if (pattern.test(this.#stderr)) resolve();
+        const found = pattern.exec(stream === 'stdout' ? this.#stdout : this.#stderr);
+        if (found !== null) resolve(found);
       };
-      stderr?.on('data', look);
-      this.#child.once('close', () => reject(new Error(`It ended without saying ${pattern}:\n${this.#stderr}`)));
+      this.#child[stream]?.on('data', look);
+      this.#child.once('close', () => reject(new Error(`It ended without saying ${pattern}:\n${this.#stdout}${this.#stderr}`)));
       look();
     });
   }
