@@ -14,7 +14,7 @@ test('nothing that anybody sends makes the service fail, gets past its doors, or
     `plans: { home: { sources: [{ kind: files, paths: [${notes}] }], stores: [{ kind: local, path: ${machine.store} }] } }\n`,
   );
   const { runId } = await machine.json<Report>(['backup']);
-  const { snapshots } = await machine.json<{ snapshots: Listed[] }>(['list']);
+  const [snapshot] = await machine.json<Listed[]>(['list']);
   await using service = await serve(machine);
   const callers = {
     public: {},
@@ -22,7 +22,6 @@ test('nothing that anybody sends makes the service fail, gets past its doors, or
     operator: await service.as('operator'),
     administrator: await service.as('administrator'),
   };
-  const [snapshot] = snapshots;
   const known = {
     plan: ['home'],
     snapshot: [snapshot?.id ?? ''],
