@@ -76,6 +76,7 @@ export async function serve(serving: Serving): Promise<void> {
     progress: { step: () => undefined },
     check: false,
     historyUrl: serving.configuration.historyUrl,
+    staysOpen: true,
     started,
   });
   const runs = openRuns(serving, { state, world });
