@@ -74,6 +74,13 @@ export class Running {
     this.#child.kill(signal);
   }
 
+  /** What was printed on standard error and fits; throws when nothing does. */
+  said(pattern: RegExp): string {
+    const [found] = pattern.exec(this.#stderr) ?? [];
+    if (found === undefined) throw new Error(`It did not say ${pattern}:\n${this.#stderr}`);
+    return found;
+  }
+
   /** Resolves when the pattern has been printed on standard error, where every step is told. Throws when it never will be. */
   async untilSaid(pattern: RegExp): Promise<void> {
     await this.#until(pattern, 'stderr');
