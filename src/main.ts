@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { Doors, ServeOptions } from './cli/doors.ts';
-import type { Terminal } from './cli/terminal.ts';
 import type { Configuration, Started } from './operations/context.ts';
 import { secretVariable } from './platform/secret-variable.ts';
 import type { OpenContext } from './ports/descriptor.ts';
+import type { Log } from './ports/log.ts';
 import {
   configurationSchema,
   describeConfiguration,
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     configurationSchema,
     open: ({ historyUrl }, { checkHistory: check = false } = {}) =>
       openWorld({ context, progress: terminal, check, historyUrl, started: byCommand(context) }),
-    serve: (configuration, options) => serveUntil(interruption.signal, configuration, options, context),
+    serve: (configuration, wanted) => serveUntil(interruption, configuration, wanted, context),
     openAccounts: () => openAccounts(context),
     preview: (plans, wanted) => preview(plans, wanted, context),
   };
@@ -60,18 +60,37 @@ async function main(): Promise<void> {
 }
 
 async function serveUntil(
-  signal: AbortSignal,
+  interruption: Interruption,
   configuration: Configuration,
   { listen, onListening }: ServeOptions,
   context: OpenContext,
 ): Promise<void> {
-  const [{ serve }, { HoldfastError }] = await Promise.all([import('./serve.ts'), import('./domain/errors.ts')]);
+  const [{ serve }, { HoldfastError }, { isInClear }] = await Promise.all([
+    import('./serve.ts'),
+    import('./domain/errors.ts'),
+    import('./domain/listen-address.ts'),
+  ]);
   if (configuration.service === null)
     throw new HoldfastError('CONFIG_NOT_FOUND', 'There is nothing to serve: no plan is configured', {
       hint: 'Write a configuration, then see it with: holdfast config check',
     });
   const settings = listen === null ? configuration.service : { ...configuration.service, listen };
-  await serve({ configuration, settings, context, signal, onListening });
+  const log = await serviceLog(settings.logFormat, context);
+  interruption.log = log;
+  for (const warning of configuration.warnings) log.warn(warning, { component: 'Service' });
+  if (isInClear(settings))
+    log.warn('Passwords and tokens can be read on their way: the service answers beyond this machine, and not by https', {
+      component: 'Service',
+      next: 'Put a reverse proxy with TLS before it and say so in publicUrl and trustedProxies, or listen on 127.0.0.1',
+    });
+  await serve({ configuration, settings, context: { ...context, log }, signal: interruption.signal, onListening });
+}
+
+/** For people on a terminal, else for machines, unless the configuration says which. */
+async function serviceLog(format: 'json' | 'text' | null, { clock, environment, log }: OpenContext): Promise<Log> {
+  if (format === 'text' || (format === null && process.stderr.isTTY)) return log;
+  const { openJsonLog } = await import('./platform/json-log.ts');
+  return openJsonLog({ debug: environment['HOLDFAST_LOG'] === 'debug', clock });
 }
 
 function byCommand({ log }: OpenContext): Started {
@@ -112,8 +131,11 @@ class Output {
 class Interruption {
   readonly #controller = new AbortController();
   exitCode: number | undefined;
+  /** Where it is told. */
+  log: Log;
 
-  constructor(terminal: Terminal) {
+  constructor(log: Log) {
+    this.log = log;
     for (const [name, exitCode] of [
       ['SIGINT', 130],
       ['SIGTERM', 143],
@@ -122,7 +144,7 @@ class Interruption {
       process.on(name, () => {
         if (this.exitCode !== undefined) process.exit(exitCode);
         this.exitCode = exitCode;
-        terminal.warn(`${name}: stopping and cleaning up; once more ends at once`);
+        this.log.warn(`${name}: stopping and cleaning up; once more ends at once`);
         void this.#abort(name);
       });
   }

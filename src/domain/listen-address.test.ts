@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseListenAddress } from './listen-address.ts';
+import { isInClear, parseListenAddress } from './listen-address.ts';
 
 describe('parseListenAddress()', () => {
   it.each([
@@ -20,4 +20,24 @@ describe('parseListenAddress()', () => {
       expect(parseListenAddress(text)).toBeUndefined();
     },
   );
+});
+
+describe('isInClear()', () => {
+  it.each([
+    ['127.0.0.1:80', null, false],
+    ['127.0.0.2:80', null, false],
+    ['localhost:80', null, false],
+    ['[::1]:80', null, false],
+    ['unix:/run/h.sock', null, false],
+    ['0.0.0.0:80', 'https://backup.example.org', false],
+    ['0.0.0.0:80', 'http://backup.example.org', true],
+    ['0.0.0.0:80', null, true],
+    ['[::]:80', null, true],
+    ['backup.lan:80', null, true],
+    ['127.evil.example:80', null, true],
+  ])('%s with %s: %s', (text, publicUrl, expected) => {
+    const listen = parseListenAddress(text);
+    if (listen === undefined) throw new Error(`${text} is no address`);
+    expect(isInClear({ listen, publicUrl })).toBe(expected);
+  });
 });

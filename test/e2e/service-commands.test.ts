@@ -115,3 +115,26 @@ it('copy brings a snapshot into a store that came later, and proves it there', a
   const unknown = await installation.run(['copy', snapshotId, '--to', 'three']);
   expect([unknown.exitCode, unknown.stderr]).toEqual([2, expect.stringContaining('Name one of: one, two')]);
 });
+
+it('serve works with variables alone, logs one JSON object a line, and lets in who has a token', async () => {
+  await using installation = await install({ HOLDFAST_LISTEN: '127.0.0.1:0', BACKUP_ENABLED: 'true', BACKUP_SCHEDULE: '0 2 1 1 *' });
+  const env = { BACKUP_FILES: installation.scratch, BACKUP_DIR: installation.store };
+  const { token } = await installation.json<{ token: string }>(['token', 'create', '--role', 'viewer'], { env });
+  const serving = installation.start(['serve', '--json'], { env });
+  await serving.untilSaid(/Backup scheduler started/u);
+  const [line] = await serving.untilPrinted(/^\{.*\}\n/u);
+  const { listening } = JSON.parse(line) as { listening: string[] };
+  const [address = ''] = listening;
+  const ask = (path: string, headers: Record<string, string> = {}) => fetch(`${address}${path}`, { headers });
+  expect((await ask('/healthz')).status).toBe(200);
+  expect((await ask('/api/v1/me')).status).toBe(401);
+  const me = await ask('/api/v1/me', { authorization: `Bearer ${token}` });
+  expect([me.status, await me.json()]).toEqual([200, expect.objectContaining({ kind: 'token', role: 'viewer' })]);
+  serving.kill('SIGTERM');
+  const { exitCode, stderr } = await serving.ended;
+  expect(exitCode).toBe(143);
+  const lines = stderr.split('\n').filter((line) => line.startsWith('{'));
+  expect(lines.map((line) => (JSON.parse(line) as { message: string }).message)).toContain('Backup scheduler started');
+  expect(stderr).toMatch(/Create the administrator: http:\/\/127\.0\.0\.1:\d+\/setup#/u);
+  expect(stderr).not.toContain(token);
+});

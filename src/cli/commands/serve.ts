@@ -19,7 +19,6 @@ export function serveCommand(program: Command, setup: CommandSetup): void {
       setup.plain<ServeFlags>(async (doors, _args, flags) => {
         const listen = flags.listen === undefined ? null : addressOf(flags.listen);
         const configuration = await doors.configure({ file: flags.config, store: flags.store, missingSecrets: 'defer' });
-        for (const warning of configuration.warnings) doors.terminal.warn(warning);
         await doors.serve(configuration, { listen, onListening: (addresses) => tell(addresses, doors.terminal) });
         return exitCodes.done;
       }),
