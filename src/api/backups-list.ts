@@ -101,8 +101,14 @@ export function entryOf({ facts, file }: NamedArchive): BackupsEntry {
     description: facts.description ?? '',
     size_bytes: file.sizeBytes,
     database_name: file.database ?? '',
-    database_host: file.database === null ? '' : (file.host ?? 'localhost'),
+    database_host: file.database === null ? '' : hostAlone(file.host),
   };
+}
+
+/** The document's hosts are without a port; a database that was read through a socket is this machine's. */
+function hostAlone(host: string | null): string {
+  if (host === null || host.startsWith('/')) return 'localhost';
+  return host.replace(/^\[(.*)\](?::\d+)?$/u, '$1').replace(/^([^:]*):\d+$/u, '$1');
 }
 
 /** As the document writes instants: without zone and fraction. */
