@@ -8,7 +8,7 @@ import { sharedPostgres, uniqueName } from '../fixtures/shared-postgres.ts';
 import type { PostgresCluster } from '../fixtures/postgres-cluster.ts';
 import { type Installation, install } from './holdfast.ts';
 import { databasesOf } from './protected-notes.ts';
-import { Administrator, type Service, startService } from './service.ts';
+import { type Service, serve } from './service.ts';
 
 let cluster: PostgresCluster;
 let database: string;
@@ -33,14 +33,12 @@ beforeAll(async () => {
     BACKUP_SCHEDULE: '0 2 * * *',
     BACKUP_RETENTION_DAYS: '30',
   };
-  service = await startService(installation, { env });
-  const anna = await Administrator.create(service);
-  const { token } = await anna.post<{ readonly token: string }>('/api/v1/tokens', { name: 'hoppybrew', role: 'administrator' });
-  headers = { authorization: `Bearer ${token}` };
+  service = await serve(installation, { env });
+  headers = await service.as('administrator');
 });
 
 afterAll(async () => {
-  await service.stop();
+  await service[Symbol.asyncDispose]();
   for (const name of await databasesOf(cluster, database)) await cluster.query('postgres', `DROP DATABASE "${name}" WITH (FORCE)`);
   await installation[Symbol.asyncDispose]();
 });
