@@ -82,6 +82,16 @@ export async function sessionOf({ state, clock }: SessionContext, token: string)
   return session;
 }
 
+/** Ends every session of a user but this one, whose page goes on. */
+export async function endOtherSessions({ state, clock }: SessionContext, userId: string, kept: string): Promise<void> {
+  const now = clock.now();
+  const session = await state.accounts.session(kept, now);
+  await state.accounts.endSessionsOf(userId);
+  if (session === undefined) return;
+  await state.accounts.createSession(session);
+  await state.accounts.touchSession(kept, now);
+}
+
 /** What a page of ours knows of its session, and no other page can find out: it is told by `GET me` and sent with every act. */
 export function csrfToken(token: string): string {
   return createHmac('sha256', token).update('csrf').digest('base64url');

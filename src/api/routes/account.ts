@@ -4,7 +4,7 @@ import { HoldfastError } from '../../domain/errors.ts';
 import { hashOfPassword } from '../../operations/accounts.ts';
 import type { Passkey, StoredUser } from '../../ports/service-state.ts';
 import type { AccessContext } from '../auth/access-context.ts';
-import { csrfToken, openSession, sessionToken } from '../auth/session.ts';
+import { csrfToken, endOtherSessions, sessionToken } from '../auth/session.ts';
 import { wrongCredentials } from '../auth/sign-in.ts';
 import { TotpSetup } from '../auth/totp-setup.ts';
 import {
@@ -63,13 +63,12 @@ function passwordRoute(context: AccessContext, { signIn }: WaysIn): AnyRoute {
     replies: { 204: null },
     act: 'password-change',
     handle: async (input) => {
-      const { user } = await ownUser(context, input.principal);
+      const { user, sessionId } = await ownUser(context, input.principal);
       await requirePassword(user, input.body.current, () => signIn.isPassword(user, input.body.current, input.address));
       const passwordHash = await hashOfPassword(input.body.next, context.passwords);
       await context.state.accounts.updateUser(user.id, { passwordHash });
-      await context.state.accounts.endSessionsOf(user.id);
-      const cookie = await openSession(context, user, input);
-      return { status: 204, headers: { 'set-cookie': cookie }, audited: { target: user.name } };
+      await endOtherSessions(context, user.id, sessionId);
+      return { status: 204, audited: { target: user.name } };
     },
   });
 }

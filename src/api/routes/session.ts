@@ -35,7 +35,7 @@ function optionsRoute({ state, settings }: AccessContext): AnyRoute {
     handle: async ({ origin }) => ({
       status: 200,
       body: {
-        setup: (await state.accounts.countUsers()) === 0,
+        setup: settings.oidc === null && (await state.accounts.countUsers()) === 0,
         passwords: settings.passwords,
         oidc: settings.oidc === null ? null : { label: settings.oidc.buttonLabel },
         passkeys: takesPasskeys(origin),
