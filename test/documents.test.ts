@@ -22,7 +22,7 @@ function declaredCommands(): Map<string, Set<string>> {
   const commands = new Map<string, Set<string>>([['help', new Set()]]);
   for (const file of readdirSync(directory)) {
     const source = readFileSync(join(directory, file), 'utf8');
-    const options = [...source.matchAll(/\.option\(\s*'(?:-\w, )?(--[a-z-]+)/g)].map(([, option = '']) => option);
+    const options = [...source.matchAll(/(?:\.option|new Option)\(\s*'(?:-\w, )?(--[a-z-]+)/g)].map(([, option = '']) => option);
     const name = /\.command\('([a-z]+)'\)/.exec(source)?.[1];
     if (name !== undefined) commands.set(name, new Set([...options, ...always]));
   }
