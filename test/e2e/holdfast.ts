@@ -81,12 +81,12 @@ export class Running {
     return found;
   }
 
-  /** Resolves when the pattern has been printed on standard error, where every step is told. Throws when it never will be. */
-  async untilSaid(pattern: RegExp): Promise<void> {
-    await this.#until(pattern, 'stderr');
+  /** Answers with what fitted when the pattern has been printed on standard error, where every step is told. Throws when it never will be. */
+  untilSaid(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#until(pattern, 'stderr');
   }
 
-  /** The same for standard output, where results are; answers with what fitted. */
+  /** The same for standard output, where results are. */
   untilPrinted(pattern: RegExp): Promise<RegExpExecArray> {
     return this.#until(pattern, 'stdout');
   }
