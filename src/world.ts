@@ -230,12 +230,12 @@ function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
  */
 async function openOrReplaceHistory(file: string, { context, check }: Pick<WorldOpening, 'context' | 'check'>): Promise<OpenedHistory> {
   const { clock, log } = context;
-  const [{ openHistory, openStandInHistory, setAsideHistory }, { isHoldfastError }] = await Promise.all([
+  const [{ openHistoryWithSpool, openStandInHistory, setAsideHistory }, { isHoldfastError }] = await Promise.all([
     import('./history/history.ts'),
     import('./domain/errors.ts'),
   ]);
   try {
-    return { history: await openHistory(file, { check }), trouble: null };
+    return { history: await openHistoryWithSpool(file, { check, clock, log }), trouble: null };
   } catch (error) {
     if (!isHoldfastError(error, 'HISTORY_UNREADABLE')) throw error;
     if (error.details['full'] === true && !check) {
@@ -248,7 +248,7 @@ async function openOrReplaceHistory(file: string, { context, check }: Pick<World
     log.warn('The history was damaged; a new one is built from the stores. Snapshots count as unverified until holdfast verify --all', {
       damaged: aside,
     });
-    return { history: await openHistory(file), trouble: null };
+    return { history: await openHistoryWithSpool(file, { check: false, clock, log }), trouble: null };
   }
 }
 

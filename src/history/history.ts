@@ -6,6 +6,7 @@ import { isSystemError } from '../platform/system-error.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { History } from '../ports/history.ts';
 import type { Log } from '../ports/log.ts';
+import type { Spool } from './spool.ts';
 
 /**
  * Opens the history in a SQLite file, which is made, for its owner alone, when it does not exist. Several processes may
@@ -17,6 +18,29 @@ export async function openHistory(file: string, options: { readonly check?: bool
   const { openSqliteHistory } = await import('./sqlite-history.ts');
   return openSqliteHistory(file, options);
 }
+
+/**
+ * The same for operations, which do not wait for a history that another process keeps busy: what it cannot take is kept beside it, and
+ * recorded as soon as it can.
+ */
+export async function openHistoryWithSpool(
+  file: string,
+  { check, ...world }: { readonly check: boolean; readonly clock: Clock; readonly log: Log },
+): Promise<History> {
+  const { SpoolingHistory } = await import('./spooling-history.ts');
+  const spool = await openSpool(`${file}-spool`, world);
+  const history = await openHistory(file, { check });
+  return new SpoolingHistory({ behind: history, spool, ...world });
+}
+
+async function openSpool(file: string, { clock, log }: Pick<PostgresPlace, 'clock' | 'log'>): Promise<Spool> {
+  const { Spool } = await import('./spool.ts');
+  const spool = new Spool(file, clock);
+  if (spool.isDamaged()) log.error(damagedSpool, { damaged: await setAsideHistory(file, clock) });
+  return spool;
+}
+
+const damagedSpool = 'What waited on this machine to be recorded in the history is damaged, and is not recorded';
 
 export interface PostgresPlace {
   /** `postgres://user:password@host:5432/database`. */
@@ -32,16 +56,13 @@ export interface PostgresPlace {
  * writes are kept here until it is back, and reads throw `HISTORY_UNREADABLE`. `CONFIG_INVALID` for a URL that is none.
  */
 export async function openPostgresHistory({ url, directory, clock, log }: PostgresPlace): Promise<History> {
-  const [{ connectPostgresHistory, requireUsableUrl }, { Spool }, { SpoolingHistory }] = await Promise.all([
+  const [{ connectPostgresHistory, requireUsableUrl }, { SpoolingHistory }] = await Promise.all([
     import('./postgres-history.ts'),
-    import('./spool.ts'),
     import('./spooling-history.ts'),
   ]);
   requireUsableUrl(url);
-  const file = join(directory, 'history-spool.sqlite');
-  const spool = new Spool(file, clock);
-  if (spool.isDamaged()) log.error(damagedSpool, { damaged: await setAsideHistory(file, clock) });
-  return new SpoolingHistory({ connect: () => connectPostgresHistory({ url, log }), spool, clock, log });
+  const spool = await openSpool(join(directory, 'history-spool.sqlite'), { clock, log });
+  return new SpoolingHistory({ behind: () => connectPostgresHistory({ url, log }), spool, clock, log });
 }
 
 /**
@@ -62,8 +83,6 @@ export async function openPostgresHistoryForCommand(
     return { history: new OutageHistory({ memory, spooling, reason: error }), trouble: error };
   }
 }
-
-const damagedSpool = 'What happened while the server of the history was away was damaged on this machine, and is not recorded';
 
 /**
  * A history in memory for one command, in place of one that cannot be written: it knows what the stores tell it. Runs

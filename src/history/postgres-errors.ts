@@ -59,7 +59,7 @@ export function translatedPostgres(error: unknown, where: string): unknown {
   return new HoldfastError('HISTORY_UNREADABLE', `Cannot use the history in ${where}: ${first.message}`, {
     hint: meaning?.hint ?? 'See in the log of the PostgreSQL server what is wrong with the schema "holdfast"',
     cause: error,
-    details: { damaged: false, full: false, ...(code === '' ? {} : { sqlState: code }) },
+    details: { damaged: false, full: false, ...(isServerAnswer(code) ? { sqlState: code } : {}) },
     ...(meaning?.later === undefined ? {} : { retry: { kind: 'later' } }),
   });
 }

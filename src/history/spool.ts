@@ -24,8 +24,8 @@ export type Write = { [M in WriteMethod]: { readonly method: M; readonly args: P
 const busyCode = 5;
 
 /**
- * Writes that wait for the history's server, in their order, in a file of their own that is there from the first outage on.
- * Several processes may add to it; one at a time takes from it.
+ * Writes that wait for the history, in their order, in a file of their own that is there from the first time on that it was
+ * needed. Several processes may add to it; one at a time takes from it.
  */
 export class Spool implements Disposable {
   readonly #file: string;

@@ -15,7 +15,7 @@ import { HoldfastError } from '../domain/errors.ts';
 import { Secret } from '../domain/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { History, NewRun, RunEnd } from '../ports/history.ts';
-import { openHistory, openPostgresHistory } from './history.ts';
+import { openHistory, openHistoryWithSpool, openPostgresHistory } from './history.ts';
 import { Spool } from './spool.ts';
 import { SpoolingHistory } from './spooling-history.ts';
 
@@ -183,7 +183,7 @@ async function breaking(breakIt: (right: History) => Partial<History>) {
     clock,
     log,
     file,
-    open: () => new SpoolingHistory({ connect, spool: new Spool(file, clock), clock, log }),
+    open: () => new SpoolingHistory({ behind: connect, spool: new Spool(file, clock), clock, log }),
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true }),
   };
 }
@@ -281,4 +281,22 @@ it('a damaged spool is set aside and told, and the history goes on', async () =>
   await history.startRun(newRun());
   expect(here.log.lines).toMatchObject([{ level: 'error', fields: { damaged: expect.stringContaining('set-aside') } }]);
   expect((await readdir(here.directory)).filter((name) => name.includes('set-aside'))).toHaveLength(1);
+});
+
+it('a history that another process keeps busy is read all the same, and takes later what happened', { timeout: 120_000 }, async () => {
+  await using here = await machine('postgres://unused');
+  const file = join(here.directory, 'history.sqlite');
+  await using history = await openHistoryWithSpool(file, { check: false, clock: here.clock, log: here.log });
+  await history.startRun(newRun());
+  const other = new DatabaseSync(file);
+  other.exec('BEGIN IMMEDIATE');
+  const run = newRun();
+  await writeAll(history, run);
+  expect(await history.runs({})).toHaveLength(1);
+  other.exec('COMMIT');
+  other.close();
+  expect(await history.runs({}), 'nobody waits for it at once').toHaveLength(1);
+  here.clock.pass(pauseMs);
+  expect(await history.runs({ unended: false })).toMatchObject([{ key: run.key, end: succeeded }]);
+  expect(await history.summaries({})).toMatchObject([{ verification: passed }]);
 });

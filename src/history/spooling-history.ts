@@ -4,20 +4,21 @@ import type { FactsFilter, History, RunFilter, SnapshotFilter } from '../ports/h
 import type { Log } from '../ports/log.ts';
 import type { Spool, Write, WriteMethod } from './spool.ts';
 
-/** After a failure nobody waits for the server again until this has passed. */
+/** After a failure nobody waits again until this has passed. */
 const pauseMs = 15_000;
 
 export interface SpoolingOptions {
-  /** Opens the history on its server. */
-  readonly connect: () => Promise<History>;
+  /** How to reach the one on a server; or one that is open, and can be read also while it cannot be written. */
+  readonly behind: (() => Promise<History>) | History;
   readonly spool: Spool;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /**
- * A history on a server that may go away: what cannot be written there is kept here, and written there, in its order, before
- * anything else once the server is back. Reads throw meanwhile. Every write may happen twice: the history behind bears that.
+ * A history that cannot be written at times, because its server is away or another process is at it: what happens then is kept
+ * beside it, and written, in its order, before anything else as soon as that is possible. Without its server reads throw
+ * meanwhile. Every write may happen twice: the history behind bears that.
  */
 export class SpoolingHistory implements History {
   readonly #options: SpoolingOptions;
@@ -121,8 +122,10 @@ export class SpoolingHistory implements History {
   }
 
   async #read<T>(ask: (history: History) => Promise<T>): Promise<T> {
-    if (!this.#options.spool.isEmpty) await this.#inTurn(() => this.#caughtUp());
-    return await this.#reaching(ask(await this.#reached()));
+    const { spool, behind } = this.#options;
+    const isAlwaysRead = typeof behind !== 'function';
+    if (!spool.isEmpty) await this.#inTurn(() => this.#caughtUp()).catch(isAlwaysRead ? passOutage : rethrow);
+    return isAlwaysRead ? await ask(behind) : await this.#reaching(ask(await this.#reached()));
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -140,7 +143,7 @@ export class SpoolingHistory implements History {
     if (claim === undefined) return null;
     let count = 0;
     for (let next = spool.first(); next !== undefined; next = spool.first(), count++) await this.#replay(history, next);
-    log.info('The history has caught up with what happened while its server was away', { writes: count });
+    log.info('The history has caught up with what could not be written before', { writes: count });
     return history;
   }
 
@@ -153,7 +156,7 @@ export class SpoolingHistory implements History {
       if (isOutage(error)) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       spool.refuse(number, reason);
-      log.error('Something that happened while the server of the history was away cannot be recorded', {
+      log.error('Something that waited for the history cannot be recorded', {
         what: write.method,
         error: reason,
       });
@@ -161,11 +164,17 @@ export class SpoolingHistory implements History {
   }
 
   async #reached(): Promise<History> {
-    const { clock, connect } = this.#options;
+    const { clock } = this.#options;
     if (this.#outage !== undefined && clock.monotonicMs() < this.#outage.untilMs) throw this.#outage.error;
-    const connected = (this.#connected ??= connect());
+    return await this.#reaching(this.#connect());
+  }
+
+  async #connect(): Promise<History> {
+    const { behind } = this.#options;
+    if (typeof behind !== 'function') return behind;
+    const connected = (this.#connected ??= behind());
     try {
-      return await this.#reaching(connected);
+      return await connected;
     } catch (error) {
       if (this.#connected === connected) this.#connected = undefined;
       throw error;
@@ -187,7 +196,7 @@ export class SpoolingHistory implements History {
   #noteOutage(error: HoldfastError): void {
     const { clock, log } = this.#options;
     if (this.#outage === undefined)
-      log.warn('The server of the history cannot be used; what happens is kept on this machine and recorded later', {
+      log.warn('The history cannot be written now; what happens is kept on this machine and recorded later', {
         error: error.message,
         next: error.hint,
       });
@@ -197,7 +206,8 @@ export class SpoolingHistory implements History {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn;
     this.#options.spool[Symbol.dispose]();
-    const history = await this.#connected?.catch(() => undefined);
+    const { behind } = this.#options;
+    const history = typeof behind === 'function' ? await this.#connected?.catch(() => undefined) : behind;
     await history?.[Symbol.asyncDispose]();
   }
 }
@@ -218,4 +228,12 @@ async function numberOf(history: History, id: string): Promise<string> {
 /** A single damaged record is no reason to believe that the server is gone. */
 function isOutage(error: unknown): error is HoldfastError {
   return isHoldfastError(error, 'HISTORY_UNREADABLE') && error.details['damaged'] !== true;
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
+
+function passOutage(error: unknown): void {
+  if (!isOutage(error)) throw error;
 }
