@@ -49,8 +49,15 @@ async function main(): Promise<void> {
     configure: (wanted) => loadConfiguration(wanted, context),
     describeConfiguration,
     configurationSchema,
-    open: ({ historyUrl }, { checkHistory: check = false } = {}) =>
-      openWorld({ context, progress: terminal, check, historyUrl, started: byCommand(context) }),
+    open: async (configuration, { checkHistory: check = false } = {}) => {
+      const { historyUrl } = configuration;
+      const world = await openWorld({ context, progress: terminal, check, historyUrl, started: byCommand(context) });
+      return tellsSomebody(configuration) ? (await import('./alerting.ts')).withAlerts(world, configuration, context) : world;
+    },
+    testChannels: async ({ service }, plan) => {
+      const { testChannelsOf } = await import('./alerting.ts');
+      return testChannelsOf(plan, { context, by: osUser(), publicUrl: service?.publicUrl ?? null, signal: interruption.signal });
+    },
     serve: (configuration, wanted) => serveUntil(interruption, configuration, wanted, context),
     openAccounts: () => openAccounts(context),
     preview: (plans, wanted) => preview(plans, wanted, context),
@@ -93,6 +100,11 @@ async function serviceLog(format: 'json' | 'text' | null, { clock, environment, 
   return openJsonLog({ debug: environment['HOLDFAST_LOG'] === 'debug', clock });
 }
 
+function tellsSomebody({ plans }: Configuration): boolean {
+  return [...plans.values()].some(({ notify }) => notify.length > 0);
+}
+
+/** Nobody is told unless a plan names a channel. */
 function byCommand({ log }: OpenContext): Started {
   return {
     trigger: { kind: 'command', user: osUser(), dueAt: null },

@@ -7,8 +7,10 @@ import type { ApiContext } from './api/api-context.ts';
 import type { AccessContext } from './api/auth/access-context.ts';
 import { openAuthenticate } from './api/auth/authenticate.ts';
 import { setupPath } from './api/auth/setup.ts';
+import { openAlerts, testChannelsOf } from './alerting.ts';
 import type { AnyRoute } from './api/route.ts';
 import { accessRoutes } from './api/routes/access.ts';
+import { alertRoutes } from './api/routes/alerts.ts';
 import { backupRoutes } from './api/routes/backups.ts';
 import { downloadRoutes } from './api/routes/downloads.ts';
 import { eventRoutes } from './api/routes/events.ts';
@@ -23,11 +25,12 @@ import { openStatusBoard } from './api/status-board.ts';
 import { readWebAssets } from './api/web-assets.ts';
 import { HoldfastError, isHoldfastError } from './domain/errors.ts';
 import type { HoldfastEvent } from './domain/events.ts';
+import type { Plan, PlanChannel } from './domain/plan.ts';
 import { system } from './domain/principal.ts';
 import type { RunRequest } from './domain/run-request.ts';
 import type { ServiceSettings } from './domain/service-settings.ts';
 import type { Configuration, OpenWorld } from './operations/context.ts';
-import { recordUnstarted } from './operations/record-run.ts';
+import { recordUnstarted, tellError } from './operations/record-run.ts';
 import { type DataDirectory, openDataDirectory } from './platform/data-directory.ts';
 import { openPasswordHash } from './platform/password-hash.ts';
 import { openPlanLock } from './platform/plan-lock.ts';
@@ -38,13 +41,14 @@ import { oneTimeCodes } from './platform/totp.ts';
 import type { OpenContext } from './ports/descriptor.ts';
 import type { WorkerMessage } from './ports/runner.ts';
 import type { ServiceState } from './ports/service-state.ts';
+import type { Alerts } from './scheduler/alerts.ts';
 import { closeDead, settleRunsOfBefore } from './scheduler/dead-runs.ts';
 import { previewVerb } from './scheduler/preview.ts';
 import { logRuns } from './scheduler/run-log.ts';
 import { Runs } from './scheduler/run-queue.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { openServiceState } from './state/service-state.ts';
-import { describeConfiguration, openWorld } from './world.ts';
+import { describeConfiguration, openChannels, openWorld } from './world.ts';
 
 /*
  * The process of `holdfast serve`: schedules, the API and the dashboard over one history and one state. Each run has a
@@ -69,7 +73,18 @@ export async function serve(serving: Serving): Promise<void> {
   const data = await openDataDirectory({ environment: context.environment, uid });
   await using _alone = await lockService(data, context);
   await using state = await openServiceState(join(data.path, 'service.sqlite'), context);
-  const emit = telling(context);
+  const telling = Promise.withResolvers<Alerts>();
+  const emit = async (event: HoldfastEvent): Promise<void> => {
+    try {
+      await (await telling.promise).emit(event);
+    } catch (error) {
+      context.log.error('What happened could not be told to anybody', {
+        event: event.kind,
+        plan: event.plan,
+        error: tellError(error).message,
+      });
+    }
+  };
   const started = { trigger: { kind: 'api', user: system.name, dueAt: null }, newRunKey: randomUUID, emit } as const;
   await using world = await openWorld({
     context,
@@ -79,11 +94,14 @@ export async function serve(serving: Serving): Promise<void> {
     staysOpen: true,
     started,
   });
+  const alerts = await openServiceAlerts(serving, { state, world });
+  telling.resolve(alerts);
   const runs = openRuns(serving, { state, world });
   const scheduler = openScheduler(serving, { state, world, data, runs });
   await using server = await openApi(serving, { state, world, data, runs, scheduler });
   serving.onListening(server.addresses);
   const dead = settleRunsOfBefore(serving.configuration.plans.values(), deadRunsWorld(world, state), signal);
+  alerts.dispatcher.start();
   await scheduler.start();
   context.log.info('Backup scheduler started', { user: system.name, component: 'Service', plans: [...serving.configuration.plans.keys()] });
   if (!signal.aborted) await once(signal, 'abort');
@@ -91,6 +109,7 @@ export async function serve(serving: Serving): Promise<void> {
   await scheduler.stop();
   await runs.stop('The service was stopped');
   await dead;
+  await alerts.dispatcher.stop();
 }
 
 /** Two services over one data directory would run everything twice. */
@@ -108,8 +127,9 @@ async function lockService({ path }: DataDirectory, { clock }: OpenContext): Pro
   }
 }
 
-function telling({ log }: OpenContext): (event: HoldfastEvent) => Promise<void> {
-  return async ({ kind, plan, title, message }) => log.debug(title, { event: kind, plan, message });
+async function openServiceAlerts({ configuration, settings, context }: Serving, { state, world }: Parts): Promise<Alerts> {
+  const { publicUrl } = settings;
+  return await openAlerts({ configuration, publicUrl, world, state, context, whenUnknown: 'give-up' });
 }
 
 interface Parts {
@@ -193,6 +213,7 @@ const schedulerPatienceMs = 2 * 60_000;
 
 async function openApi({ configuration, settings, context }: Serving, { state, world, data, runs, scheduler }: ApiParts): Promise<OpenApi> {
   const { clock, log } = context;
+  const channels = await shownChannels(configuration, context);
   const bare: Omit<ApiContext, 'board'> = {
     plans: configuration.plans,
     settings,
@@ -201,8 +222,8 @@ async function openApi({ configuration, settings, context }: Serving, { state, w
     queue: runs,
     preview: (plan, verb, from, count) => previewVerb(plan, verb, { installation: data.installation, from, count }),
     shownConfiguration: async () => (await describeConfiguration(configuration)).json,
-    testChannels: () => Promise.resolve([]),
-    channels: () => [],
+    testChannels: (plan, by) => testAll(configuration.plans.get(plan), { by: by.name, settings, context }),
+    channels: () => channels,
   };
   const access = await openAccess(bare, { data, log, clock });
   const board = await openStatusBoard(bare);
@@ -227,7 +248,35 @@ async function openApi({ configuration, settings, context }: Serving, { state, w
   };
 }
 
+async function shownChannels({ plans }: Configuration, context: OpenContext): Promise<ReturnType<ApiContext['channels']>> {
+  const { place } = await openChannels(context);
+  return [...plans.values()].flatMap(({ name: plan, notify }) =>
+    notify.map((channel) => ({ plan, name: channel.name, kind: channel.kind, place: placeShown(channel, place), events: channel.events })),
+  );
+}
+
+/** An address that cannot be had has no place yet. */
+function placeShown(channel: PlanChannel, place: (channel: PlanChannel) => string): string {
+  try {
+    return place(channel);
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    return '';
+  }
+}
+
+async function testAll(
+  plan: Plan | undefined,
+  { by, settings, context }: Pick<Serving, 'settings' | 'context'> & { readonly by: string },
+): ReturnType<ApiContext['testChannels']> {
+  if (plan === undefined) return [];
+  const signal = new AbortController().signal;
+  const results = await testChannelsOf(plan, { context, by, publicUrl: settings.publicUrl, signal });
+  return results.map(({ channel, error }) => ({ channel, error: error?.message ?? null }));
+}
+
 const routeGroups = [
+  alertRoutes,
   backupRoutes,
   statusRoutes,
   eventRoutes,

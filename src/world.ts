@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ConfigureOptions, PreviewedRun } from './cli/doors.ts';
 import type { LoadedConfig } from './config/load-config.ts';
-import type { Plan, PlanEncryption, PlanSchedule, PlanSource, PlanStore } from './domain/plan.ts';
+import type { Plan, PlanChannel, PlanEncryption, PlanSchedule, PlanSource, PlanStore } from './domain/plan.ts';
 import type { Secret } from './domain/secret.ts';
 import type { AccountsContext } from './operations/accounts.ts';
 import type { Configuration, OpenWorld, Started } from './operations/context.ts';
@@ -12,6 +12,7 @@ import type { Cipher } from './ports/cipher.ts';
 import type { OpenContext, SourceDescriptor } from './ports/descriptor.ts';
 import type { DumpEngine } from './ports/dump-engine.ts';
 import type { History } from './ports/history.ts';
+import type { Notifier } from './ports/notifier.ts';
 import type { Progress } from './ports/progress.ts';
 import type { Store } from './ports/store.ts';
 
@@ -126,6 +127,21 @@ export async function openAccounts({ clock, environment }: OpenContext): Promise
   const { path } = await openDataDirectory({ environment, uid: process.getuid?.() });
   const state = await openServiceState(join(path, 'service.sqlite'), { clock });
   return { state, clock, passwords: openPasswordHash(), [Symbol.asyncDispose]: () => state[Symbol.asyncDispose]() };
+}
+
+/** The channels that plans name, as their kinds open them. */
+export interface Channels {
+  readonly open: (channel: PlanChannel) => Notifier;
+  /** For people to see, without secrets. */
+  readonly place: (channel: PlanChannel) => string;
+}
+
+export async function openChannels(context: OpenContext): Promise<Channels> {
+  const { notifiers } = await registries();
+  return {
+    open: ({ kind, config }) => find(notifiers, kind).open(config, context),
+    place: ({ kind, config }) => find(notifiers, kind).place(config),
+  };
 }
 
 // --- the world of operations ---

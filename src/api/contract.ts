@@ -217,6 +217,25 @@ export const channelState = named(
     waiting: z.int(),
   }),
 );
+export const delivery = named(
+  'Delivery',
+  z.object({
+    id: z.string(),
+    plan: z.string().nullable(),
+    channel: z.string(),
+    event: z.object({ kind: z.string(), severity: z.enum(['info', 'warning', 'critical']), title: z.string(), at: instant }),
+    count: z.int(),
+    attempts: z.int(),
+    state: z.enum(['due', 'delivered', 'given-up']),
+    lastError: z.string().nullable(),
+    dueAt: instant,
+    settledAt: instant.nullable(),
+  }),
+);
+export const channelTests = named(
+  'ChannelTests',
+  z.object({ results: z.array(z.object({ channel: z.string(), error: z.string().nullable() })) }),
+);
 export const status = named(
   'Status',
   z.object({

@@ -174,7 +174,7 @@ function heldBy(states: readonly PlanState[]) {
   return held;
 }
 
-function presentTrouble({ plan, subject, event, since, count }: Trouble): Status['alerts'][number] {
+export function presentTrouble({ plan, subject, event, since, count }: Trouble): Status['alerts'][number] {
   const { severity, title, message, action } = event;
   return { plan, subject, severity, title, message, action, since: since.toISOString(), count };
 }

@@ -4,6 +4,7 @@ import type { Secret } from '../domain/secret.ts';
 import type { ListenAddress } from '../domain/service-settings.ts';
 import type { AccountsContext } from '../operations/accounts.ts';
 import type { Configuration, OpenWorld } from '../operations/context.ts';
+import type { ChannelTest } from '../operations/test-channels.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What the composition root hands to the commands. */
@@ -33,6 +34,8 @@ export interface Doors {
   openAccounts(): Promise<AccountsContext & AsyncDisposable>;
   /** What the schedules of these plans start next. */
   preview(plans: readonly Plan[], options: { readonly from: Date; readonly count: number }): Promise<readonly PreviewedRun[]>;
+  /** Sends a test by every channel of the plan as it is given. */
+  testChannels(configuration: Configuration, plan: Pick<Plan, 'name' | 'notify'>): Promise<readonly ChannelTest[]>;
   /** Runs the service until it is told to stop. */
   serve(configuration: Configuration, options: ServeOptions): Promise<void>;
 }

@@ -8,6 +8,7 @@ import { copyCommand } from './commands/copy.ts';
 import { drillCommand } from './commands/drill.ts';
 import { expireCommand } from './commands/expire.ts';
 import { listCommand } from './commands/list.ts';
+import { notifyCommand } from './commands/notify.ts';
 import { probeCommand } from './commands/probe.ts';
 import { rescueCommand } from './commands/rescue.ts';
 import { restoreCommand } from './commands/restore.ts';
@@ -37,6 +38,7 @@ const commands = [
   probeCommand,
   serveCommand,
   scheduleCommand,
+  notifyCommand,
   tokenCommand,
   userCommand,
   configCommand,

@@ -22,11 +22,14 @@ interface Tidings {
 /** Kinds of trouble in which what was written since the newest verified snapshot is in no snapshot that is proven. */
 const atRisk: readonly EventKind[] = ['backup-degraded', 'backup-failed', 'schedule-missed', 'overdue', 'verify-failed', 'drill-failed'];
 
+/** These are found so again and again: how often says nothing. */
+const lasting: readonly EventKind[] = ['overdue', 'store-unreachable', 'store-low', 'history-unreachable', 'channel-failing'];
+
 export function alertText({ event, count, since }: Tidings): AlertText {
   const { kind, title, message, action } = event;
   const facts = [
     ...(atRisk.includes(kind) ? [riskOf(event)] : []),
-    ...(count > 1 ? [`Seen ${count} times since ${minuteOf(since)}`] : []),
+    ...(count > 1 ? [lasting.includes(kind) ? `It is so since ${minuteOf(since)}` : `Seen ${count} times since ${minuteOf(since)}`] : []),
     ...(kind === 'recovered'
       ? [`It had been so since ${minuteOf(since)}, for ${formatDuration(event.at.getTime() - since.getTime())}`]
       : []),

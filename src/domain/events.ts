@@ -22,6 +22,7 @@ export const eventKinds = [
   'history-unreachable',
   'clock-changed',
   'sign-in-locked',
+  'channel-failing',
   'recovered',
   'test',
 ] as const;
@@ -43,6 +44,7 @@ export const eventGroups = {
     'history-unreachable',
     'clock-changed',
     'sign-in-locked',
+    'channel-failing',
     'recovered',
     'test',
   ],

@@ -57,8 +57,9 @@ export async function backUp(plan: Plan, options: BackupOptions, context: Operat
   const report = await recordRun<BackupDetails>(context, {
     verb: 'backup',
     plan: plan.name,
-    body: async () => {
+    body: async (begun) => {
       await using _lock = await context.lock.acquire(plan.name);
+      begun();
       return await runLocked(plan, options, context);
     },
   });

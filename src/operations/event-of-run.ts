@@ -45,13 +45,19 @@ export function eventOfRun(news: RunNews): HoldfastEvent | null {
     plan,
     at,
     severity: end?.outcome === 'failed' && kind !== 'backup-skipped' ? 'critical' : isProblem ? 'warning' : 'info',
-    subject: verb,
+    subject: subjectOf(news),
     title: titleOf(name, kind, end),
     message: messageOf(name, kind, end),
     action: isProblem ? actionOf(end) : null,
     atRiskSince: isProblem ? newestVerifiedAt : null,
     run: runOf(news),
   };
+}
+
+/** Each store's copies stand for themselves: that one is sound ends no trouble with another. */
+function subjectOf({ verb, end }: RunNews): string {
+  const store = end?.details['store'];
+  return verb === 'verify' && typeof store === 'string' ? `verify:${store}` : verb;
 }
 
 function kindOf({ verb, end }: RunNews): EventKind | null {

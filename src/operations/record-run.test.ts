@@ -116,13 +116,34 @@ const recorded = { verb: 'backup', plan: 'home' } as const;
 test('a run is told of when it begins and when it ends, by the key that the history has', async () => {
   await using place = await scratch();
   const { told, context } = listening(place.context);
-  await recordRun(context, { ...recorded, body: () => Promise.reject(new Error('the drive is full')) });
+  await recordRun(context, {
+    ...recorded,
+    body: (begun) => {
+      begun();
+      return Promise.reject(new Error('the drive is full'));
+    },
+  });
   const [run] = await context.history.runs({});
   expect(told).toMatchObject([
     { kind: 'backup-started', run: { key: run?.key, outcome: null } },
     { kind: 'backup-failed', run: { key: run?.key, outcome: 'failed' }, message: 'the drive is full', atRiskSince: null },
   ]);
   expect(run?.trigger).toEqual(context.trigger);
+});
+
+test('a run that stands back at once never began for those who are told', async () => {
+  await using place = await scratch();
+  const { told, context } = listening(place.context);
+  await using _held = await context.lock.acquire('home');
+  await recordRun(context, {
+    ...recorded,
+    body: async (begun) => {
+      await using _lock = await context.lock.acquire('home');
+      begun();
+      return { outcome: 'succeeded', snapshotId: null, details: {} };
+    },
+  });
+  expect(told.map(({ kind }) => kind)).toEqual(['backup-skipped']);
 });
 
 test('a failure is told with the time of the newest verified snapshot', async () => {

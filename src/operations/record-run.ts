@@ -36,8 +36,11 @@ interface RunBody<T> {
   readonly plan: string | null;
   /** Given for a run of a verb that takes the plan's lock, and this time does not. */
   readonly isBeside?: boolean;
-  /** Returns what to record and to report. Throwing records a failed run and reports the error. */
-  readonly body: () => Promise<{
+  /**
+   * Returns what to record and to report. Throwing records a failed run and reports the error. It says when it has begun in
+   * earnest: nobody is told of the start of a run that stands back at once, since another one goes on.
+   */
+  readonly body: (begun: () => void) => Promise<{
     readonly outcome: Outcome;
     readonly snapshotId: string | null;
     readonly details: T;
@@ -58,8 +61,11 @@ export async function recordRun<T extends object>(
   const started: NewRun = { key: context.newRunKey(), trigger: context.trigger, verb, plan, startedAt: context.clock.now() };
   const runId = await tolerateHistory(context, () => context.history.startRun(started));
   using _going = new GoingRun(context.history, started.key);
-  const toldOfStart = announce(context, { ...started, at: started.startedAt, end: null });
-  const end = await body().then(
+  let toldOfStart = Promise.resolve();
+  const begun = (): void => {
+    toldOfStart = announce(context, { ...started, at: started.startedAt, end: null });
+  };
+  const end = await body(begun).then(
     (result) => ({ error: null, ...result }),
     (error: unknown) => ({ outcome: failedOutcome(error), snapshotId: null, details: null, error: logged(context, verb, error) }),
   );

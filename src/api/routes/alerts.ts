@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import type { Principal } from '../../domain/principal.ts';
+import type { ChannelState, Delivery } from '../../ports/service-state.ts';
+import type { ApiContext } from '../api-context.ts';
+import { channelState, channelTests, delivery, page, planName, trouble } from '../contract.ts';
+import { route, type AnyRoute } from '../route.ts';
+import { boundTo, planNamed, sees } from '../sight.ts';
+import { presentTrouble } from '../status-board.ts';
+
+const named = z.strictObject({ plan: planName });
+const listed = z.strictObject({ limit: z.coerce.number().int().min(1).max(500).default(50) });
+
+/** What needs somebody, by what ways people are told, and what became of each message. */
+export function alertRoutes(context: ApiContext): readonly AnyRoute[] {
+  return [...alertReadings(context), deliveriesRoute(context), testRoute(context)];
+}
+
+function alertReadings(context: ApiContext): readonly AnyRoute[] {
+  const { state } = context;
+  return [
+    route({
+      method: 'GET',
+      path: '/api/v1/alerts',
+      id: 'listAlerts',
+      group: 'alerts',
+      summary: 'What goes wrong now, the oldest first',
+      needs: 'viewer',
+      replies: { 200: page('AlertPage', trouble) },
+      handle: async ({ principal }) => {
+        const open = (await state.outbox.openTroubles()).filter(({ plan }) => isSeen(principal, plan));
+        return { status: 200, body: { items: open.map(presentTrouble), next: null } };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/channels',
+      id: 'listChannels',
+      group: 'alerts',
+      summary: 'Every channel that a plan names: what goes there, and whether it works',
+      needs: 'viewer',
+      replies: { 200: page('ChannelPage', channelState) },
+      handle: async ({ principal }) => {
+        const states = await state.outbox.channels();
+        const seen = context.channels().filter(({ plan }) => sees(principal, plan));
+        return { status: 200, body: { items: seen.map((channel) => ({ ...channel, ...stateOf(channel, states) })), next: null } };
+      },
+    }),
+  ];
+}
+
+function deliveriesRoute({ state }: ApiContext): AnyRoute {
+  return route({
+    method: 'GET',
+    path: '/api/v1/deliveries',
+    id: 'listDeliveries',
+    group: 'alerts',
+    summary: 'The newest messages, and what became of each',
+    needs: 'viewer',
+    query: listed,
+    replies: { 200: page('DeliveryPage', delivery) },
+    handle: async ({ query, principal }) => {
+      const recent = await state.outbox.recent(query.limit);
+      const items = recent.filter(({ plan }) => isSeen(principal, plan)).map(presentDelivery);
+      return { status: 200, body: { items, next: null } };
+    },
+  });
+}
+
+function testRoute(context: ApiContext): AnyRoute {
+  return route({
+    method: 'POST',
+    path: '/api/v1/plans/:plan/notifications/test',
+    id: 'testNotifications',
+    group: 'alerts',
+    summary: 'Send a test by every channel of a plan, and tell how each went',
+    needs: 'operator',
+    params: named,
+    body: z.strictObject({}),
+    planOf: ({ params }) => params.plan,
+    idempotencyKey: 'accepted',
+    replies: { 200: channelTests },
+    act: 'notify-test',
+    handle: async ({ params, principal }) => {
+      const { name } = planNamed(context, principal, params.plan);
+      const results = principal === null ? [] : await context.testChannels(name, principal);
+      const failed = results.filter(({ error }) => error !== null).map(({ channel }) => channel);
+      return { status: 200, body: { results }, audited: { target: name, details: { channels: results.length, failed } } };
+    },
+  });
+}
+
+/** What concerns the whole service is for those who may see all plans. */
+function isSeen(principal: Principal | null, plan: string | null): boolean {
+  return plan === null ? boundTo(principal) === null : sees(principal, plan);
+}
+
+interface Named {
+  readonly plan: string;
+  readonly name: string;
+}
+
+function stateOf({ plan, name }: Named, states: readonly ChannelState[]) {
+  const found = states.find((state) => state.plan === plan && state.channel === name);
+  return {
+    lastDeliveredAt: found?.lastDeliveredAt?.toISOString() ?? null,
+    lastFailedAt: found?.lastFailedAt?.toISOString() ?? null,
+    lastError: found?.lastError ?? null,
+    waiting: found?.waiting ?? 0,
+  };
+}
+
+function presentDelivery({ id, plan, channel, event, count, dueAt, attempts, state, lastError, settledAt }: Delivery) {
+  const told = { kind: event.kind, severity: event.severity, title: event.title, at: event.at.toISOString() };
+  const at = { dueAt: dueAt.toISOString(), settledAt: settledAt?.toISOString() ?? null };
+  return { id, plan, channel, event: told, count, attempts, state, lastError, ...at };
+}
