@@ -48,7 +48,7 @@ async function bundle(): Promise<readonly BuiltFile[]> {
     target: ['chrome111', 'firefox114', 'safari16.4'],
     jsx: 'automatic',
     jsxImportSource: 'preact',
-    loader: { '.svg': 'copy' },
+    loader: { '.svg': 'copy', '.md': 'text' },
     define: { 'process.env.NODE_ENV': '"production"' },
     metafile: true,
     write: false,

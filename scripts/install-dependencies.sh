@@ -13,7 +13,7 @@ in_step() {
 # Without the dashboard everything else works, and the service says what is missing: never a reason to stop.
 build_dashboard() {
   [ -d src/web ] || return 0
-  if [ -f dist/web/build.json ] && [ -z "$(find src/web scripts/build-web.ts package-lock.json -newer dist/web/build.json | head -n 1)" ]; then
+  if [ -f dist/web/build.json ] && [ -z "$(find src/web docs/errors.md scripts/build-web.ts package-lock.json -newer dist/web/build.json | head -n 1)" ]; then
     return 0
   fi
   node_modules/node/bin/node --disable-warning=ExperimentalWarning scripts/build-web.ts >&2 ||

@@ -37,6 +37,8 @@ export function App(): JSX.Element {
     load().then(
       (loaded) => {
         setOpened(loaded);
+        // What ended while nobody listened is not going on any more.
+        setLive(new Map());
         setError(undefined);
       },
       (reason: unknown) => (asApiError(reason).status === 401 ? setOpened(null) : setError(asApiError(reason))),

@@ -18,7 +18,7 @@ const icons: Readonly<Record<Entry['type'], IconName>> = {
   table: 'table',
 };
 
-/** The tree of a snapshot, folder by folder, down to a single file to take along. */
+/** The tree of a snapshot, folder by folder. */
 export function Browser({ snapshot }: { readonly snapshot: string }): JSX.Element {
   const [path, setPath] = useState('');
   return (
@@ -32,7 +32,7 @@ export function Browser({ snapshot }: { readonly snapshot: string }): JSX.Elemen
         {(entries) => (
           <ul class="rows tight">
             {entries.map((entry) => (
-              <EntryRow key={entry.path} snapshot={snapshot} entry={entry} open={() => setPath(entry.path)} />
+              <EntryRow key={entry.path} entry={entry} open={() => setPath(entry.path)} />
             ))}
           </ul>
         )}
@@ -67,14 +67,12 @@ function Crumbs({ path, go }: { readonly path: string; readonly go: (path: strin
 }
 
 interface EntryProps {
-  readonly snapshot: string;
   readonly entry: Entry;
   readonly open: () => void;
 }
 
-function EntryRow({ snapshot, entry, open }: EntryProps): JSX.Element {
+function EntryRow({ entry, open }: EntryProps): JSX.Element {
   const opens = entry.type === 'directory' || entry.type === 'database';
-  const isFile = entry.type === 'file' || entry.type === 'hardlink' || entry.type === 'database';
   const notes = [
     entry.sizeBytes === null ? '' : bytesInWords(entry.sizeBytes),
     entry.rows === null ? '' : counted(entry.rows, 'row'),
@@ -93,16 +91,6 @@ function EntryRow({ snapshot, entry, open }: EntryProps): JSX.Element {
         )}
       </span>
       <span class="row-end soft">{notes.join(' · ')}</span>
-      {isFile ? (
-        <a
-          class="round"
-          href={`api/v1/snapshots/${snapshot}/file?path=${encodeURIComponent(entry.path)}`}
-          download={entry.name}
-          aria-label={`Download ${entry.name}`}
-        >
-          <Icon name="download" size={18} />
-        </a>
-      ) : null}
     </li>
   );
 }

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { type ApiError, asApiError } from './api.ts';
+import { ErrorList } from './error-list.tsx';
 import { Mark } from './icons.tsx';
 import { hrefOf } from './router.ts';
 import { Copyable, Loading, Trouble } from './ui.tsx';
@@ -81,6 +82,7 @@ export function DocsPage(): JSX.Element {
       <Trouble error={error} />
       {api === undefined && error === undefined ? <Loading /> : null}
       {api === undefined ? null : <Reference api={api} />}
+      {api === undefined ? null : <ErrorList />}
     </main>
   );
 }

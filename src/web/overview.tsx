@@ -43,7 +43,6 @@ export function Overview(): JSX.Element {
 
 function Answer({ status }: { readonly status: Status }): JSX.Element {
   const { tone, icon, word } = healthShown(status.health);
-  const oldest = oldestProof(status.plans);
   const next = status.plans
     .flatMap((plan) => plan.next)
     .toSorted((a, b) => a.at.localeCompare(b.at))
@@ -57,17 +56,24 @@ function Answer({ status }: { readonly status: Status }): JSX.Element {
         <p class="answer-word">{word}</p>
         <h1 tabIndex={-1}>{status.sentence}</h1>
         <p class="lead">
-          {oldest === null ? (
-            'No verified snapshot yet.'
-          ) : (
-            <>
-              Proven <Ago at={oldest} />.
-            </>
-          )}{' '}
+          <Proof status={status} />
           {next === undefined ? 'No backup is scheduled.' : `Next backup ${momentInWords(next.at, now())}.`}
         </p>
       </div>
     </header>
+  );
+}
+
+/** Where all is well, the sentence above has said it. */
+function Proof({ status }: { readonly status: Status }): JSX.Element | null {
+  if (status.health === 'healthy' || status.plans.length === 0) return null;
+  const oldest = oldestProof(status.plans);
+  if (oldest === null)
+    return <>{status.plans.length === 1 ? 'No verified snapshot yet. ' : 'Not every plan has a verified snapshot yet. '}</>;
+  return (
+    <>
+      Proven <Ago at={oldest} />.{' '}
+    </>
   );
 }
 
