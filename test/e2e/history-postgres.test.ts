@@ -1,9 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startPostgres, type PostgresCluster } from '../fixtures/postgres-cluster.ts';
 import { uniqueName } from '../fixtures/shared-postgres.ts';
 import { install, type Listed, type Report } from './holdfast.ts';
+import { serve } from './service.ts';
 import { lookIntoStore } from './store-state.ts';
 
 let cluster: PostgresCluster;
@@ -72,4 +74,35 @@ it('nothing is let go while the server is away', async () => {
   }
   await installation.json(['backup']);
   expect((await lookIntoStore(installation.store)).manifests).toHaveLength(1);
+});
+
+/** Asks until the answer is as expected: the service looks again for its history in its own time. */
+async function until(url: string, status: number): Promise<void> {
+  for (let waited = 0; waited < 300; waited++) {
+    if ((await fetch(url)).status === status) return;
+    await wait(200);
+  }
+  throw new Error(`${url} never answered ${status}`);
+}
+
+it('the service goes through an outage: it says so, backs up, and has recorded everything afterwards', async () => {
+  const { installation, recorded } = await withServerHistory();
+  await using _installation = installation;
+  await using service = await serve(installation);
+  const headers = await service.as('operator');
+  const backUp = async () => (await fetch(`${service.url}/backups`, { method: 'POST', headers })).status;
+  expect(await backUp()).toBe(201);
+  await until(`${service.url}/readyz`, 200);
+  await cluster.stop('immediate');
+  try {
+    expect(await backUp()).toBe(201);
+    await until(`${service.url}/readyz`, 503);
+    expect((await fetch(`${service.url}/healthz`)).status).toBe(200);
+    expect((await fetch(`${service.url}/api/v1/runs`, { headers })).status).toBe(503);
+    expect((await fetch(`${service.url}/api/v1/status`, { headers })).status).toBe(200);
+  } finally {
+    await cluster.start();
+  }
+  await until(`${service.url}/readyz`, 200);
+  expect(await recorded()).toEqual([success, success]);
 });
