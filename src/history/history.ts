@@ -13,6 +13,7 @@ import type { Spool } from './spool.ts';
  * have it open. Throws `HISTORY_UNREADABLE` when it is damaged (`details.damaged`), its drive is full (`details.full`), it
  * cannot be reached, or is of a newer Holdfast. Damage in some corner of the file shows only when a later query meets it; `check` looks for it at once, and reads
  * everything for that.
+ * @internal
  */
 export async function openHistory(file: string, options: { readonly check?: boolean } = {}): Promise<History> {
   const { openSqliteHistory } = await import('./sqlite-history.ts');

@@ -73,7 +73,7 @@ export function endColumns({
 }
 
 /** As every database takes it: PostgreSQL refuses text with a NUL. */
-export function plainText(text: string): string {
+function plainText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\u{fffd}');
 }
 
