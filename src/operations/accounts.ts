@@ -5,7 +5,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { PasswordHash } from '../ports/credentials.ts';
 import type { AuditEntry, ServiceState, User } from '../ports/service-state.ts';
 
-export const shortestPassword = 12;
+const shortestPassword = 12;
 
 /** What making users and tokens needs. Nothing here writes into the audit: whoever calls it does, with `writeDown`. */
 export interface AccountsContext {

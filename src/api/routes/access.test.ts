@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { type AccessService, accessService, password } from '../../../test/fixtures/access-service.ts';
+import { fuzz } from '../../../test/fixtures/api-fuzz.ts';
 import { appCode } from '../../../test/fixtures/authenticator-app.ts';
 import { Browser } from '../../../test/fixtures/http-browser.ts';
+import type { Role } from '../../domain/principal.ts';
 import { createUser } from '../../operations/accounts.ts';
 
 async function json(response: Response): Promise<Record<string, unknown>> {
@@ -304,4 +306,24 @@ test('the audit comes in pages, by actor and act', async () => {
   expect((await pageOf('actor=nobody-1')).items.map(({ actor }) => actor)).toEqual(['nobody-1', 'nobody-1']);
   expect((await pageOf('act=user-create')).items).toEqual([]);
   expect((await browser.fetch('GET', '/api/v1/audit?before=nonsense')).status).toBe(400);
+});
+
+test('nothing that people who are signed in send makes the service fail, or is answered otherwise than promised', async () => {
+  await using service = await accessService();
+  const cookiesOf = async (name: string, role: Role) => {
+    const { cookie, csrf } = await service.signedIn(name, role);
+    return { cookie, 'x-csrf-token': csrf ?? '' };
+  };
+  const viewer = await cookiesOf('Bob', 'viewer');
+  const callers = {
+    public: {},
+    viewer,
+    operator: await cookiesOf('Eve', 'operator'),
+    administrator: await cookiesOf('Ada', 'administrator'),
+  };
+  const known = { id: (await service.state.accounts.users()).map(({ id }) => id) };
+  const forPeople = ['beginSingleSignOn', 'finishSingleSignOn'];
+  const { faults, statuses } = await fuzz({ url: service.url, callers, known, count: 4, seed: 20_261_121, forPeople });
+  expect(faults).toEqual([]);
+  expect(Object.keys(statuses)).toEqual(expect.arrayContaining(['200', '201', '204', '400', '401', '403', '404', '409']));
 });
