@@ -66,14 +66,15 @@ export class StoreLooks implements AsyncDisposable {
   }
 
   async #lookOnce(planStore: PlanStore, probing: boolean): Promise<void> {
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(patienceMs)]);
+    const patience = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(patienceMs)]);
     const { world } = this.#world;
     const unseen = this.#unseen(planStore);
     try {
       await using store = await world.openStore(planStore);
-      if (probing) await store.probe(signal);
-      const unreadable = (await tolerateHistory(world, () => synchronise(store, world.history, signal))) ?? [];
-      const space = await store.space(signal);
+      if (probing) await store.probe(patience);
+      const space = await store.space(patience);
+      // A history that is built anew takes its time, and says nothing against the store.
+      const unreadable = (await tolerateHistory(world, () => synchronise(store, world.history, this.#stopping.signal))) ?? [];
       const problem = unreadable[0] === undefined ? null : tellError(unreadable[0].error);
       this.#found({ ...unseen, location: store.location, reachable: true, problem, ...space });
     } catch (error) {
