@@ -1,0 +1,63 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { filesIn, type Installation, install } from './holdfast.ts';
+import { serve } from './service.ts';
+
+/** A machine on which a service runs now and then, on the clock of then. */
+class Machine implements AsyncDisposable {
+  readonly #installation: Installation;
+  readonly #environment: Readonly<Record<string, string>>;
+
+  private constructor(installation: Installation, environment: Readonly<Record<string, string>>) {
+    this.#installation = installation;
+    this.#environment = environment;
+  }
+
+  static async withSchedule(schedule: Readonly<Record<string, string>>): Promise<Machine> {
+    const installation = await install();
+    const tree = join(installation.directory, 'tree');
+    await mkdir(tree);
+    await writeFile(join(tree, 'letter'), 'Dear all,\n');
+    return new Machine(installation, { BACKUP_FILES: tree, BACKUP_DIR: installation.store, TZ: 'UTC', ...schedule });
+  }
+
+  /** Runs the service until it has said something, and ends it. Answers with all that it said. */
+  async serveUntil(said: RegExp, offset?: string): Promise<string> {
+    // The program `faketime` would stand between us and the service, and passes no signal on.
+    const clock = offset === undefined ? {} : { LD_PRELOAD: '/usr/$LIB/faketime/libfaketimeMT.so.1', FAKETIME: offset };
+    await using service = await serve(this.#installation, { env: { ...this.#environment, ...clock } });
+    await service.process.untilSaid(said);
+    service.process.kill('SIGTERM');
+    return (await service.process.ended).stderr;
+  }
+
+  async snapshots(): Promise<number> {
+    return (await filesIn(this.#installation.store)).filter((name) => name.endsWith('.manifest.json')).length;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#installation[Symbol.asyncDispose]();
+  }
+}
+
+const started = /Backup scheduler started/;
+
+it('S1.4 a time that was missed while the service was away is made up for once, and never twice', async () => {
+  await using machine = await Machine.withSchedule({ BACKUP_SCHEDULE: '30 2 * * *', BACKUP_SCHEDULE_MISSED: 'run-once' });
+  expect(await machine.serveUntil(started, '-3d')).not.toContain('Running scheduled backup');
+  const said = await machine.serveUntil(/Scheduled backup completed/);
+  expect(said).toContain('Scheduled times passed while nobody could run them');
+  expect(await machine.snapshots()).toBe(1);
+  expect(await machine.serveUntil(started)).not.toContain('Running scheduled backup');
+  expect(await machine.snapshots()).toBe(1);
+});
+
+it('a missed time is left alone when the plan says so, and told', async () => {
+  await using machine = await Machine.withSchedule({ BACKUP_SCHEDULE: '30 2 * * *' });
+  await machine.serveUntil(started, '-3d');
+  const said = await machine.serveUntil(started);
+  expect(said).toContain('missed, and the plan says to wait for the next time');
+  expect(said).not.toContain('Running scheduled backup');
+  expect(await machine.snapshots()).toBe(0);
+});
