@@ -4,6 +4,7 @@ import { formatFinding } from '../src/config/findings.ts';
 import { loadConfig } from '../src/config/load-config.ts';
 import { configToJson, showConfig } from '../src/config/show-config.ts';
 import { isHoldfastError } from '../src/domain/errors.ts';
+import { notifierDescriptors } from '../src/notifiers/registry.ts';
 import { openReferences } from '../src/secrets/references.ts';
 import { sourceDescriptors } from '../src/sources/registry.ts';
 import { storeDescriptors } from '../src/stores/registry.ts';
@@ -20,7 +21,7 @@ async function everythingShown(environment: Record<string, string>, files: Reado
       environment,
       sources: sourceDescriptors,
       stores: storeDescriptors,
-      notifiers: [],
+      notifiers: notifierDescriptors,
       readFile,
       references: openReferences({ environment, readFile }),
     });

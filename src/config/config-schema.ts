@@ -56,7 +56,6 @@ function planJson({ sources, stores, notifiers }: Registries): JsonSchema {
 
 function listOf(what: string, kinds: readonly Kind[], list: z.ZodType): JsonSchema {
   const { description } = toJson(list);
-  if (kinds.length === 0) return { type: 'array', minItems: 1, description, items: false };
   return { type: 'array', minItems: 1, description, items: { oneOf: kinds.map(({ kind }) => ({ $ref: `#/$defs/${what}-${kind}` })) } };
 }
 
