@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ApiContext } from './api/api-context.ts';
+import type { ApiContext, StatusBoard } from './api/api-context.ts';
 import type { AccessContext } from './api/auth/access-context.ts';
 import { openAuthenticate } from './api/auth/authenticate.ts';
 import { setupPath } from './api/auth/setup.ts';
@@ -47,6 +47,7 @@ import { previewVerb } from './scheduler/preview.ts';
 import { logRuns } from './scheduler/run-log.ts';
 import { Runs } from './scheduler/run-queue.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
+import { Watch } from './scheduler/watch.ts';
 import { openServiceState } from './state/service-state.ts';
 import { describeConfiguration, openChannels, openWorld } from './world.ts';
 
@@ -102,6 +103,9 @@ export async function serve(serving: Serving): Promise<void> {
   serving.onListening(server.addresses);
   const dead = settleRunsOfBefore(serving.configuration.plans.values(), deadRunsWorld(world, state), signal);
   alerts.dispatcher.start();
+  const watch = openWatch(serving, { state, world, data, alerts, board: server.board });
+  const unwatch = runs.subscribe(({ state: runState }) => void (runState === 'ended' && watch.look()));
+  watch.start();
   await scheduler.start();
   context.log.info('Backup scheduler started', { user: system.name, component: 'Service', plans: [...serving.configuration.plans.keys()] });
   if (!signal.aborted) await once(signal, 'abort');
@@ -109,6 +113,8 @@ export async function serve(serving: Serving): Promise<void> {
   await scheduler.stop();
   await runs.stop('The service was stopped');
   await dead;
+  unwatch();
+  await watch.stop();
   await alerts.dispatcher.stop();
 }
 
@@ -130,6 +136,24 @@ async function lockService({ path }: DataDirectory, { clock }: OpenContext): Pro
 async function openServiceAlerts({ configuration, settings, context }: Serving, { state, world }: Parts): Promise<Alerts> {
   const { publicUrl } = settings;
   return await openAlerts({ configuration, publicUrl, world, state, context, whenUnknown: 'give-up' });
+}
+
+interface WatchParts extends Parts {
+  readonly data: DataDirectory;
+  readonly alerts: Alerts;
+  readonly board: StatusBoard;
+}
+
+function openWatch({ configuration: { plans } }: Serving, { state, world, data, alerts, board }: WatchParts): Watch {
+  return new Watch({
+    plans,
+    context: world,
+    outbox: state.outbox,
+    stores: () => board.stores(),
+    nextDue: (plan, from) => previewVerb(plan, 'backup', { installation: data.installation, from, count: 1 })[0]?.at ?? null,
+    emit: (event) => alerts.emit(event),
+    end: (plan, subject) => alerts.end(plan, subject),
+  });
 }
 
 interface Parts {
@@ -207,6 +231,7 @@ interface ApiParts extends Parts {
 
 interface OpenApi extends AsyncDisposable {
   readonly addresses: readonly string[];
+  readonly board: StatusBoard;
 }
 
 const schedulerPatienceMs = 2 * 60_000;
@@ -241,6 +266,7 @@ async function openApi({ configuration, settings, context }: Serving, { state, w
   await inviteAdministrator(access, server.addresses);
   return {
     addresses: server.addresses,
+    board,
     async [Symbol.asyncDispose]() {
       await server.close();
       await board[Symbol.asyncDispose]();

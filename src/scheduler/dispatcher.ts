@@ -88,22 +88,29 @@ export class Dispatcher {
   async #inOrder(deliveries: readonly Delivery[], signal: AbortSignal): Promise<void> {
     let waiting: DeliveryResult | undefined;
     for (const delivery of deliveries) {
-      const result = waiting ?? (await this.#attempt(delivery, signal));
-      if (result === null) continue;
+      const notifier = this.#world.notifier(delivery.plan, delivery.channel);
+      if (notifier === null) {
+        await this.#passOver(delivery);
+        continue;
+      }
+      const result = waiting ?? (await this.#attempt(delivery, notifier, signal));
       await this.#world.outbox.settle(delivery.id, result);
       if (waiting === undefined) await this.#afterwards(delivery, result);
       if (result.kind === 'again') waiting = result;
     }
   }
 
-  async #attempt(delivery: Delivery, signal: AbortSignal): Promise<DeliveryResult | null> {
-    const { clock, host, whenUnknown } = this.#world;
-    const { event, count, since, plan, channel } = delivery;
+  async #passOver({ id }: Delivery): Promise<void> {
+    const { outbox, clock, whenUnknown } = this.#world;
+    const error = 'The configuration does not name this channel any more';
+    if (whenUnknown === 'give-up') await outbox.settle(id, { kind: 'given-up', at: clock.now(), error });
+  }
+
+  async #attempt(delivery: Delivery, notifier: Notifier, signal: AbortSignal): Promise<DeliveryResult> {
+    const { clock, host } = this.#world;
+    const { event, count, since } = delivery;
     try {
-      const notifier = this.#world.notifier(plan, channel);
-      if (notifier !== null) await notifier.send({ event, count, since, host, link: this.#world.link(event) }, signal);
-      else if (whenUnknown === 'leave') return null;
-      else return { kind: 'given-up', at: clock.now(), error: 'The configuration does not name this channel any more' };
+      await notifier.send({ event, count, since, host, link: this.#world.link(event) }, signal);
       return { kind: 'delivered', at: clock.now() };
     } catch (error) {
       return this.#failed(delivery, error);

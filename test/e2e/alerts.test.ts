@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type HttpReceiver, httpReceiver } from '../fixtures/http-receiver.ts';
 import { mailServer } from '../fixtures/mail-server.ts';
+import type { Role } from '../../src/domain/principal.ts';
 import { type Installation, install, type Report } from './holdfast.ts';
+import { serve, type Service } from './service.ts';
 
 interface Told {
   readonly kind: string;
@@ -123,5 +125,57 @@ describe('a command', () => {
     await writeFile(join(holdfast.directory, 'files', 'letter.txt'), 'Dear Ada');
     await holdfast.json<Report>(['backup'], { env });
     expect(kinds(receiver)).toEqual(['backup-started']);
+  });
+});
+
+interface Page<T> {
+  readonly items: readonly T[];
+}
+
+async function get<T>(service: Service, path: string, role: Role = 'viewer'): Promise<T> {
+  const response = await fetch(`${service.url}/api/v1/${path}`, { headers: await service.as(role) });
+  expect(response.status).toBe(200);
+  return (await response.json()) as T;
+}
+
+describe('the service', () => {
+  test('tells of the runs of its workers, shows what is wrong and whom it told, and tries channels', async () => {
+    await using receiver = await httpReceiver();
+    await using at = await machine(['{ kind: webhook, name: hook, url: "${env:HOOK}", events: [all] }'], {
+      HOOK: `${receiver.url}/secret-path`,
+    });
+    await rename(at.files, `${at.files}.away`);
+    await using service = await serve(at.holdfast);
+    const act = async (path: string): Promise<{ readonly status: number; readonly body: unknown }> => {
+      const headers = { ...(await service.as('operator')), 'content-type': 'application/json' };
+      const response = await fetch(`${service.url}/api/v1/${path}`, { method: 'POST', headers, body: '{}' });
+      return { status: response.status, body: await response.json() };
+    };
+    expect((await act('plans/home/backups')).status).toBe(202);
+    await receiver.until(2);
+    expect(kinds(receiver)).toEqual(['backup-started', 'backup-failed']);
+    expect(await get<Page<object>>(service, 'alerts')).toMatchObject({
+      items: [{ plan: 'home', subject: 'backup', severity: 'critical', count: 1, action: expect.any(String) as string }],
+    });
+    await rename(`${at.files}.away`, at.files);
+    expect((await act('plans/home/backups')).status).toBe(202);
+    await receiver.until(5);
+    expect(kinds(receiver).slice(2).toSorted()).toEqual(['backup-started', 'backup-succeeded', 'recovered']);
+    expect(await get<Page<object>>(service, 'alerts')).toEqual({ items: [], next: null });
+
+    expect(await act('plans/home/notifications/test')).toEqual({ status: 200, body: { results: [{ channel: 'hook', error: null }] } });
+    receiver.answer = { status: 404 };
+    const refused = await act('plans/home/notifications/test');
+    expect(refused).toMatchObject({
+      status: 200,
+      body: { results: [{ channel: 'hook', error: expect.stringContaining('404') as string }] },
+    });
+    const channels = await get<Page<object>>(service, 'channels');
+    expect(channels).toMatchObject({ items: [{ plan: 'home', name: 'hook', kind: 'webhook', lastError: null, waiting: 0 }] });
+    const deliveries = await get<Page<{ readonly state: string }>>(service, 'deliveries?limit=3');
+    expect(deliveries.items.map(({ state }) => state)).toEqual(['delivered', 'delivered', 'delivered']);
+    expect(JSON.stringify([channels, deliveries, refused])).not.toContain('secret-path');
+    const runs = await get<Page<{ readonly id: string }>>(service, 'runs?verb=backup');
+    expect(told(receiver).map(({ run }) => run?.key)).toContain(runs.items[0]?.id);
   });
 });
