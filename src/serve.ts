@@ -107,7 +107,7 @@ export async function serve(serving: Serving): Promise<void> {
   const unwatch = runs.subscribe(({ state: runState }) => void (runState === 'ended' && watch.look()));
   watch.start();
   await scheduler.start();
-  context.log.info('Backup scheduler started', { user: system.name, component: 'Service', plans: [...serving.configuration.plans.keys()] });
+  logStart(serving);
   if (!signal.aborted) await once(signal, 'abort');
   context.log.info('The service is stopping', { user: system.name, component: 'Service' });
   await scheduler.stop();
@@ -118,14 +118,21 @@ export async function serve(serving: Serving): Promise<void> {
   await alerts.dispatcher.stop();
 }
 
+/** The variable speaks of the plan of the environment, which is the only one when there is no file (S1.4). */
+function logStart({ configuration: { plans, file }, context: { log, environment } }: Serving): void {
+  const isDisabled = file === null && /^(?:false|no|off|0)$/iu.test(environment['BACKUP_ENABLED']?.trim() ?? '');
+  const message = isDisabled ? 'Automated backups are disabled (BACKUP_ENABLED=false)' : 'Backup scheduler started';
+  log.info(message, { user: system.name, component: 'Service', plans: [...plans.keys()] });
+}
+
 /** Two services over one data directory would run everything twice. */
 async function lockService({ path }: DataDirectory, { clock }: OpenContext): Promise<AsyncDisposable> {
   try {
     return await openPlanLock(join(path, 'service'), clock).acquire('service');
   } catch (error) {
     if (!isHoldfastError(error, 'LOCK_HELD')) throw error;
-    const { pid, host } = error.details;
-    const who = pid === undefined ? 'another process' : `process ${String(pid)} on ${String(host)}`;
+    const { pid, host } = error.details as { readonly pid?: number; readonly host?: string };
+    const who = pid === undefined ? 'another process' : `process ${pid} on ${host}`;
     throw new HoldfastError('LOCK_HELD', `Cannot start the service: ${who} serves the data directory "${path}" already`, {
       hint: 'Stop that one first, or set HOLDFAST_DATA_DIR to another directory for this one',
       cause: error,
@@ -205,7 +212,7 @@ function openScheduler(
       runs.schedule(request, waitMs);
       void writeDown(request, { state, world });
     },
-    emit: world.emit,
+    emit: (event) => world.emit(event),
   });
 }
 
@@ -323,7 +330,17 @@ async function openAccess(
   { data, log, clock }: Pick<OpenContext, 'log' | 'clock'> & { readonly data: DataDirectory },
 ): Promise<AccessContext> {
   const seal = await openServiceKey(join(data.path, 'service.key'));
-  return { settings, plans, state, clock, log, seal, passwords: openPasswordHash(), codes: oneTimeCodes, emit: world.emit };
+  return {
+    settings,
+    plans,
+    state,
+    clock,
+    log,
+    seal,
+    passwords: openPasswordHash(),
+    codes: oneTimeCodes,
+    emit: (event) => world.emit(event),
+  };
 }
 
 /** Nothing is open to anybody until somebody with this log has made the administrator. */

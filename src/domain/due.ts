@@ -9,7 +9,7 @@ export type MissedPolicy =
   | { readonly kind: 'within'; readonly windowMs: number };
 
 /** Later than this and a time counts as missed: a timer fires late, a machine is busy, a service restarts. */
-export const punctualMs = 5 * 60_000;
+const punctualMs = 5 * 60_000;
 
 export interface DueDecision {
   /** The newest due time, when it is to be run now; null otherwise. At most one run, however many times passed. */

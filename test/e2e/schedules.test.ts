@@ -61,3 +61,10 @@ it('a missed time is left alone when the plan says so, and told', async () => {
   expect(said).not.toContain('Running scheduled backup');
   expect(await machine.snapshots()).toBe(0);
 });
+
+it('S1.4 a service whose backups are turned off says so, and runs none', async () => {
+  await using machine = await Machine.withSchedule({ BACKUP_SCHEDULE: '* * * * *', BACKUP_ENABLED: 'false' });
+  const said = await machine.serveUntil(/Automated backups are disabled \(BACKUP_ENABLED=false\)/);
+  expect(said).not.toContain('Backup scheduler started');
+  expect(await machine.snapshots()).toBe(0);
+});
