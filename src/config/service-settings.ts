@@ -35,7 +35,7 @@ const serviceVariables: readonly KeySetting[] = [
 ];
 const historyVariables: readonly KeySetting[] = [{ variable: 'HOLDFAST_HISTORY_URL', path: ['url'], format: 'text', isSecret: true }];
 
-/** Variables of the service and the history, which hold beside a file and win over it, by the key that each sets. */
+/** Variables of the service and the history, which hold beside a file and win over it, by the key that each sets. @internal */
 export const settingVariables: ReadonlyMap<string, KeySetting> = new Map([
   ...serviceVariables.map((setting) => [`service.${setting.path.join('.')}`, setting] as const),
   ...historyVariables.map((setting) => [`history.${setting.path.join('.')}`, setting] as const),
