@@ -15,6 +15,8 @@ import { type BenchResults, formatResults, missedBars } from './report.ts';
 import { runShell } from './run-shell.ts';
 import { say } from './say.ts';
 import { Scene } from './scene.ts';
+import { benchTree } from './data/bench-tree.ts';
+import { measureService, type ServiceResult } from './service.ts';
 import { measureStartUp, type StartUpResult } from './start-up.ts';
 
 const { values: flags, positionals: names } = parseArgs({
@@ -27,9 +29,10 @@ const { values: flags, positionals: names } = parseArgs({
   },
 });
 const startUpName = 'start-up';
+const serviceName = 'service';
 
 async function main(): Promise<void> {
-  if (flags.list) return void process.stdout.write(`${[...Object.keys(benchmarks), startUpName].join('\n')}\n`);
+  if (flags.list) return void process.stdout.write(`${[...Object.keys(benchmarks), startUpName, serviceName].join('\n')}\n`);
   const directory = process.env['HOLDFAST_BENCH_DIR'] ?? join(existsSync('/var/tmp') ? '/var/tmp' : tmpdir(), 'holdfast-bench');
   const work = join(directory, 'work');
   say(
@@ -47,8 +50,9 @@ async function main(): Promise<void> {
 
 async function measureAll(directory: string, work: string): Promise<BenchResults> {
   rmSync(work, { recursive: true, force: true });
+  const trees = process.env['HOLDFAST_BENCH_DATA'] ?? join(directory, 'data');
   await using databases = new BenchDatabases(directory, process.env['HOLDFAST_BENCH_DATABASE_URL']);
-  const scene = new Scene({ work, trees: process.env['HOLDFAST_BENCH_DATA'] ?? join(directory, 'data'), databases });
+  const scene = new Scene({ work, trees, databases });
   const failures: string[] = [];
   const rows: RowResult[] = [];
   for (const [name, build] of Object.entries(benchmarks)) {
@@ -58,7 +62,10 @@ async function measureAll(directory: string, work: string): Promise<BenchResults
   }
   const memory: MemoryResult[] = flags.large ? ((await orFailure(failures, 'memory', () => measureMemory(scene))) ?? []) : [];
   const startUp: StartUpResult[] = wanted(startUpName) ? ((await orFailure(failures, startUpName, () => measureStartUp(work))) ?? []) : [];
-  return { machine: await machine(), rounds: Number(flags.rounds), rows, memory, startUp, failures };
+  const rounds = Number(flags.rounds);
+  const measured = (): Promise<ServiceResult[]> => measureService(work, { tree: benchTree(trees, 'mixed'), rounds });
+  const service: ServiceResult[] = wanted(serviceName) ? ((await orFailure(failures, serviceName, measured)) ?? []) : [];
+  return { machine: await machine(), rounds, rows, memory, startUp, service, failures };
 }
 
 function wanted(name: string): boolean {

@@ -1,5 +1,6 @@
 import { median, type RowResult } from './comparison.ts';
 import type { MemoryResult } from './memory.ts';
+import type { ServiceResult } from './service.ts';
 import type { StartUpResult } from './start-up.ts';
 
 const memoryBarBytes = 200e6;
@@ -10,11 +11,12 @@ export interface BenchResults {
   readonly rows: readonly RowResult[];
   readonly memory: readonly MemoryResult[];
   readonly startUp: readonly StartUpResult[];
+  readonly service: readonly ServiceResult[];
   readonly failures: readonly string[];
 }
 
 /** The bars that were missed, in words. */
-export function missedBars({ rows, memory, startUp }: BenchResults): string[] {
+export function missedBars({ rows, memory, startUp, service }: BenchResults): string[] {
   const slow = rows.filter(({ row, ratio }) => row.bar !== null && ratio > row.bar);
   const large = [...rows.map(({ row, holdfast }) => ({ title: row.title, peakRssBytes: holdfast.peakRssBytes })), ...memory].filter(
     ({ peakRssBytes }) => peakRssBytes >= memoryBarBytes,
@@ -25,6 +27,9 @@ export function missedBars({ rows, memory, startUp }: BenchResults): string[] {
     ...startUp
       .filter(({ milliseconds, barMilliseconds }) => milliseconds >= barMilliseconds)
       .map(({ title, milliseconds, barMilliseconds }) => `${title}: ${milliseconds.toFixed(0)} ms, bar ${barMilliseconds} ms`),
+    ...service
+      .filter(({ value, bar }) => value >= bar)
+      .map(({ title, value, unit, bar }) => `${title}: ${shown(value)} ${unit}, bar ${bar} ${unit}`),
   ];
 }
 
@@ -40,6 +45,7 @@ export function formatResults(results: BenchResults): string {
       ),
     results.memory.length > 0 && table(['memory at ten times the data', 's', 'peak'], results.memory.map(memoryCells)),
     results.startUp.length > 0 && table(['start', 'ms', 'slowest', 'bar', ''], results.startUp.map(startUpCells)),
+    results.service.length > 0 && table(['service', '', 'unit', 'bar', ''], results.service.map(serviceCells)),
     results.failures.map((failure) => `failed: ${failure}`).join('\n'),
     missedBars(results)
       .map((missed) => `missed: ${missed}`)
@@ -71,6 +77,14 @@ function memoryCells({ title, seconds, peakRssBytes }: MemoryResult): string[] {
 
 function startUpCells({ title, milliseconds, slowestMilliseconds, barMilliseconds }: StartUpResult): string[] {
   return [title, milliseconds.toFixed(0), slowestMilliseconds.toFixed(0), String(barMilliseconds), mark(milliseconds < barMilliseconds)];
+}
+
+function serviceCells({ title, value, unit, bar }: ServiceResult): string[] {
+  return [title, shown(value), unit, String(bar), mark(value < bar)];
+}
+
+function shown(value: number): string {
+  return value.toFixed(value < 10 ? 2 : 0);
 }
 
 function megabytes(bytes: number): string {
