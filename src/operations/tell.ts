@@ -14,7 +14,7 @@ export interface Telling {
 }
 
 /** A trouble that goes on is told again after so long. */
-export const repeatMs = 24 * 3_600_000;
+const repeatMs = 24 * 3_600_000;
 
 const severities = ['info', 'warning', 'critical'] as const satisfies readonly HoldfastEvent['severity'][];
 
@@ -30,7 +30,7 @@ export async function tell(event: HoldfastEvent, telling: Telling): Promise<void
 }
 
 /** True for what lasts until something ends it. */
-export function isTrouble(kind: EventKind): boolean {
+function isTrouble(kind: EventKind): boolean {
   return kind !== 'recovered' && kind !== 'test' && (eventGroups.problems as readonly EventKind[]).includes(kind);
 }
 
