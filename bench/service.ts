@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { renameSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -17,7 +18,7 @@ export interface ServiceResult {
 }
 
 const program = join(import.meta.dirname, '..', 'bin', 'holdfast');
-const loadGenerator = join(import.meta.dirname, '..', 'node_modules', '.bin', 'autocannon');
+const loadGenerator = createRequire(import.meta.url).resolve('autocannon');
 const snapshots = 10_000;
 const runs = 100_000;
 const asked = 300;

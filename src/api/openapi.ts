@@ -59,7 +59,7 @@ export function openApi(routes: readonly AnyRoute[], { version, basePath }: { re
 }
 
 /** `/plans/:plan` as `/plans/{plan}`. */
-export function pathOf({ path }: Pick<AnyRoute, 'path'>): string {
+function pathOf({ path }: Pick<AnyRoute, 'path'>): string {
   return path.replaceAll(/:(\w+)/gu, '{$1}');
 }
 
