@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { renameSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { median } from './comparison.ts';
 import { HoldfastPlan } from './holdfast-plan.ts';
 import { runShell } from './run-shell.ts';
@@ -18,7 +18,7 @@ export interface ServiceResult {
 }
 
 const program = join(import.meta.dirname, '..', 'bin', 'holdfast');
-const loadGenerator = createRequire(import.meta.url).resolve('autocannon');
+const loadGenerator = fileURLToPath(import.meta.resolve('autocannon'));
 const snapshots = 10_000;
 const runs = 100_000;
 const asked = 300;
