@@ -39,13 +39,13 @@ export const problem = named(
     errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
   }),
 );
-export const toldError = named('ToldError', z.object({ code: z.string(), message: z.string(), hint: z.string() }));
+const toldError = named('ToldError', z.object({ code: z.string(), message: z.string(), hint: z.string() }));
 
-export const healthReason = named(
+const healthReason = named(
   'HealthReason',
   z.object({ severity: z.enum(['warning', 'critical']), code: z.string(), message: z.string(), action: z.string() }),
 );
-export const verification = named(
+const verification = named(
   'Verification',
   z.object({
     kind: z.enum(['unverified', 'passed', 'failed']),
@@ -69,7 +69,7 @@ export const snapshotSummary = named(
     encrypted: z.boolean(),
   }),
 );
-export const unitSummary = named(
+const unitSummary = named(
   'Unit',
   z.object({
     name: z.string(),
@@ -117,11 +117,11 @@ export const contentsPage = named(
   }),
 );
 
-export const trigger = named(
+const trigger = named(
   'Trigger',
   z.object({ kind: z.enum(['command', 'schedule', 'api', 'dashboard']), user: z.string(), dueAt: instant.nullable() }),
 );
-export const progress = named(
+const progress = named(
   'Progress',
   z.object({ label: z.string(), doneBytes: bytes, totalBytes: bytes.nullable(), bytesPerSecond: z.number().nullable() }),
 );
@@ -257,7 +257,7 @@ export const series = named(
     ),
   }),
 );
-export const decision = named(
+const decision = named(
   'Decision',
   z.object({ id: z.string(), keep: z.boolean(), reasons: z.array(z.string()), sizeBytes: bytes, createdAt: instant }),
 );
@@ -265,7 +265,7 @@ export const expirePreview = named(
   'ExpirePreview',
   z.object({ plan: z.string(), stores: z.array(z.object({ store: z.string(), decisions: z.array(decision), freedBytes: bytes })) }),
 );
-export const change = named('Change', z.object({ what: z.string(), where: z.string(), effect: z.string() }));
+const change = named('Change', z.object({ what: z.string(), where: z.string(), effect: z.string() }));
 
 const destination = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('in-place') }),
@@ -468,7 +468,9 @@ export type ApiSnapshot = z.infer<typeof snapshotSummary>;
 export type ApiSnapshotDetail = z.infer<typeof snapshotDetail>;
 export type ContentsPage = z.infer<typeof contentsPage>;
 export type StoreState = z.infer<typeof storeState>;
+/** @internal Only the dashboard, which is built apart, uses it. */
 export type ExpirePreview = z.infer<typeof expirePreview>;
 export type Confirmation = z.infer<typeof confirmation>;
+/** @internal Only the dashboard, which is built apart, uses it. */
 export type Me = z.infer<typeof me>;
 export type Problem = z.infer<typeof problem>;

@@ -122,8 +122,8 @@ it('serve works with variables alone, logs one JSON object a line, and lets in w
   const { token } = await installation.json<{ token: string }>(['token', 'create', '--role', 'viewer'], { env });
   const serving = installation.start(['serve', '--json'], { env });
   await serving.untilSaid(/Backup scheduler started/u);
-  const [line] = await serving.untilPrinted(/^\{.*\}\n/u);
-  const { listening } = JSON.parse(line) as { listening: string[] };
+  const [announced] = await serving.untilPrinted(/^\{.*\}\n/u);
+  const { listening } = JSON.parse(announced) as { listening: string[] };
   const [address = ''] = listening;
   const ask = (path: string, headers: Record<string, string> = {}) => fetch(`${address}${path}`, { headers });
   expect((await ask('/healthz')).status).toBe(200);
