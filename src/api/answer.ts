@@ -92,10 +92,11 @@ function refuseOtherPlans(route: AnyRoute, { principal, params, body }: AnyInput
   throw new HoldfastError('PLAN_UNKNOWN', `There is no plan ${JSON.stringify(plan)}`, { hint: 'See which there are: GET /api/v1/plans' });
 }
 
+/** With a key an act goes on to its reply when the client is gone: that reply is what it asks for when it comes back. */
 function handle(route: AnyRoute, input: AnyInput, { state, clock }: AnswerOptions): Promise<RouteReply> {
-  const handled = () => (route as unknown as Route).handle(input);
   const { principal, idempotencyKey, params, body } = input;
-  if (principal === null || idempotencyKey === null) return handled();
+  if (principal === null || idempotencyKey === null) return (route as unknown as Route).handle(input);
+  const handled = () => (route as unknown as Route).handle({ ...input, signal: new AbortController().signal });
   const request = { principal, key: idempotencyKey, act: `${route.method} ${route.path}`, body: { params, body } };
   return once(request, { records: state.requests, clock }, handled);
 }

@@ -5,7 +5,7 @@ import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { Readable } from 'node:stream';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { apiService, type ApiService, type ApiServiceOptions } from '../../test/fixtures/api-service.ts';
 import { HoldfastError } from '../domain/errors.ts';
@@ -266,6 +266,24 @@ describe('input', () => {
   });
 });
 
+test.each(['/metrics', '/api/v1/config'])('%s tells of all plans, and is refused to a token that is bound to some', async (path) => {
+  await using service = await apiService();
+  const statusFor = async (headers: Record<string, string>) => (await fetch(`${service.url}${path}`, { headers })).status;
+  expect(await statusFor(await service.as('administrator', ['home']))).toBe(403);
+  expect(await statusFor(await service.as('operator'))).toBe(200);
+});
+
+const slowRoute = {
+  method: 'POST',
+  path: '/api/v1/slow',
+  id: 'slow',
+  group: 'plans',
+  summary: 'A sample',
+  needs: 'operator',
+  idempotencyKey: 'accepted',
+  replies: { 201: z.object({ number: z.int() }) },
+} as const;
+
 describe('idempotency', () => {
   test('the same request with the same key is done once', async () => {
     const handled: string[] = [];
@@ -308,6 +326,49 @@ describe('idempotency', () => {
     expect((await post(url, { text: 'bug' }, headers)).status).toBe(500);
     expect((await post(url, { text: 'held' }, headers)).status).toBe(409);
     expect(handled).toEqual(['bug', 'held']);
+  });
+
+  test('who was cut off gets the first reply by asking again', async () => {
+    const release = Promise.withResolvers<void>();
+    const [begun, left] = [new Map<string, () => void>(), Promise.withResolvers<void>()];
+    const handled: (string | null)[] = [];
+    const slow = route({
+      ...slowRoute,
+      handle: async ({ idempotencyKey, signal }) => {
+        handled.push(idempotencyKey);
+        const gone = event(signal, 'abort').then(() => {
+          if (idempotencyKey === null) left.resolve();
+          throw new Error('gone');
+        });
+        begun.get(String(idempotencyKey))?.();
+        await Promise.race([release.promise, gone]);
+        return { status: 201, body: { number: handled.length } };
+      },
+    });
+    await using service = await apiService({ routes: () => [slow] });
+    const who = await service.as('operator');
+    const ask = (headers: Record<string, string>, signal?: AbortSignal) =>
+      fetch(`${service.url}/api/v1/slow`, { method: 'POST', headers: { ...who, ...headers }, ...(signal && { signal }) });
+    const cutOff = async (headers: Record<string, string>) => {
+      const [client, started] = [new AbortController(), Promise.withResolvers<void>()];
+      begun.set(headers['idempotency-key'] ?? 'null', started.resolve);
+      const asked = ask(headers, client.signal).catch(() => undefined);
+      await started.promise;
+      client.abort();
+      await asked;
+    };
+    await cutOff({ 'idempotency-key': 'k' });
+    await cutOff({});
+    await left.promise;
+    expect((await problemIn(await ask({ 'idempotency-key': 'k' }))).code).toBe('LOCK_HELD');
+    release.resolve();
+    const again = await vi.waitFor(async () => {
+      const response = await ask({ 'idempotency-key': 'k' });
+      expect(response.status).toBe(201);
+      return response;
+    });
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    expect(handled).toEqual(['k', null]);
   });
 
   test('a route that requires a key says so', async () => {

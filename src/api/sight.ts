@@ -20,6 +20,14 @@ export function boundTo(principal: Principal | null): readonly string[] | null {
   return principal?.kind === 'token' ? principal.plans : null;
 }
 
+/** Throws `FORBIDDEN` for a token that is bound to plans: what it asks for tells of all of them. */
+export function requireAllPlans(principal: Principal | null): void {
+  if (boundTo(principal) === null) return;
+  throw new HoldfastError('FORBIDDEN', 'A token that is bound to plans may not see what tells of all plans', {
+    hint: 'Use a token of the same role that is bound to no plan',
+  });
+}
+
 function plansSeen({ plans }: Pick<ApiContext, 'plans'>, principal: Principal | null): Plan[] {
   return [...plans.values()].filter(({ name }) => sees(principal, name));
 }

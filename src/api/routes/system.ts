@@ -7,6 +7,7 @@ import type { HttpRequests } from '../metrics/http-requests.ts';
 import { metricsOf } from '../metrics/metrics.ts';
 import { openApi } from '../openapi.ts';
 import { type AnyRoute, route } from '../route.ts';
+import { requireAllPlans } from '../sight.ts';
 
 export interface SystemRoutesOptions {
   /** All other routes, for the document. */
@@ -82,7 +83,8 @@ function metricsRoute(context: ApiContext, { requests }: SystemRoutesOptions): A
     summary: 'Figures for Prometheus',
     needs: settings.metrics === 'public' ? 'public' : 'viewer',
     replies: { 200: expositionMediaType },
-    handle: async () => {
+    handle: async ({ principal }) => {
+      requireAllPlans(principal);
       const isHistoryUp = await succeeds(read().then((found) => (figures = found)));
       const channels = await state.outbox.channels();
       const [status, stores, live] = [board.status(), board.stores(), queue.live()];
@@ -103,7 +105,10 @@ function configRoute(context: ApiContext): AnyRoute {
     summary: 'The effective configuration, with where each value came from; secrets are left out',
     needs: 'operator',
     replies: { 200: z.unknown() },
-    handle: async () => ({ status: 200, body: await context.shownConfiguration() }),
+    handle: async ({ principal }) => {
+      requireAllPlans(principal);
+      return { status: 200, body: await context.shownConfiguration() };
+    },
   });
 }
 
