@@ -69,7 +69,8 @@ describe('snapshots that are there', () => {
     expect(ofPlan.items.map(({ id: listed, store }) => [listed, store])).toEqual([[id, 'usb']]);
   });
 
-  test.each(['nonsense', 'e30', Buffer.from('{"createdAt":1}').toString('base64url')])(
+  const withNul = JSON.stringify({ createdAt: '2026-01-01T00:00:00.000Z', id: '\0', store: 'first' });
+  test.each(['nonsense', 'e30', ...['{"createdAt":1}', withNul].map((text) => Buffer.from(text).toString('base64url'))])(
     'a cursor that no page gave is refused: %s',
     async (cursor) => {
       expect(await refusal(await call(service, `GET /api/v1/snapshots?before=${cursor}`, { headers }))).toEqual([400, 'REQUEST_INVALID']);
