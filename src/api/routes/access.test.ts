@@ -215,6 +215,8 @@ describe('people', () => {
     const created = await browser.fetch('POST', '/api/v1/users', { name: 'Bob', role: 'viewer', password });
     const bob = (await json(created)) as { id: string };
     expect([created.status, bob]).toEqual([201, expect.objectContaining({ name: 'Bob', role: 'viewer', disabled: false, oidc: false })]);
+    const keyed = await browser.fetch('POST', '/api/v1/users', { name: 'Cy', role: 'viewer', password }, { 'idempotency-key': 'k' });
+    expect([keyed.status, await codeIn(keyed)]).toEqual([400, 'REQUEST_INVALID']);
     const again = await browser.fetch('POST', '/api/v1/users', { name: 'bob', role: 'viewer', password });
     expect([again.status, await codeIn(again)]).toEqual([409, 'USER_EXISTS']);
     const changed = await browser.fetch('PATCH', `/api/v1/users/${bob.id}`, { role: 'operator', password: 'another long password' });

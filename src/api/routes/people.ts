@@ -32,6 +32,7 @@ function listRoute({ state }: AccessContext): AnyRoute {
   });
 }
 
+/** Takes no idempotency key: what is kept for one would be a quick hash of the password. A name is given once anyhow. */
 function createRoute(context: AccessContext): AnyRoute {
   return route({
     method: 'POST',
@@ -42,7 +43,6 @@ function createRoute(context: AccessContext): AnyRoute {
     needs: 'administrator',
     body: userRequest,
     replies: { 201: userReply },
-    idempotencyKey: 'accepted',
     act: 'user-create',
     handle: async ({ principal, body }) => {
       requireWholeLeave(principal);
