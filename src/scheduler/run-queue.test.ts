@@ -185,7 +185,52 @@ describe('a run that a schedule asks for', () => {
   });
 });
 
+describe('a run whose process cannot be started', () => {
+  test('fails and is recorded so, and those after it start', async () => {
+    const world = new World();
+    const launch = world.launcher.launch.bind(world.launcher);
+    vi.spyOn(world.launcher, 'launch')
+      .mockImplementationOnce(() => {
+        throw new Error('spawn ENOMEM');
+      })
+      .mockImplementation(launch);
+    const [first, second] = [request('backup', { trigger: due }), request('backup', { plan: 'work', trigger: due })];
+    world.runs.schedule(first, 60_000);
+    world.runs.schedule(second, 60_000);
+    expect(await world.runs.whenEnded(first.key, never)).toMatchObject({ outcome: 'failed', error: { code: 'INTERNAL' } });
+    await vi.waitFor(() => expect(world.state(second)).toBe('running'));
+    expect(world.notStarted).toMatchObject([
+      [{ key: first.key }, { error: { message: expect.stringContaining('spawn ENOMEM') as string } }],
+    ]);
+  });
+
+  test('goes on to its end when nobody can tell when its process began', async () => {
+    const world = new World({
+      processStart: () => {
+        throw new Error('EMFILE: too many open files');
+      },
+    });
+    const backup = request('backup');
+    world.runs.submit(backup);
+    world.launcher.run('backup').end();
+    expect(await world.runs.whenEnded(backup.key, never)).toMatchObject({ outcome: 'succeeded' });
+  });
+});
+
 describe('a queue that is stopped', () => {
+  test('waits until what never began is recorded', async () => {
+    const recording = Promise.withResolvers<void>();
+    const world = new World({ onNotStarted: () => recording.promise });
+    world.held.add('home');
+    world.runs.schedule(request('backup', { trigger: due }), 60_000);
+    let isStopped = false;
+    const stopped = world.runs.stop('The service was stopped').then(() => (isStopped = true));
+    await new Promise(setImmediate);
+    expect(isStopped).toBe(false);
+    recording.resolve();
+    await stopped;
+  });
+
   test('takes nothing more, cancels what goes on and waits for its end', async () => {
     const world = new World();
     const [backup, waiting] = [request('backup'), request('expire', { trigger: due })];

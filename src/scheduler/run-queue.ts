@@ -25,7 +25,7 @@ export interface RunQueueWorld {
   processStart(pid: number): string | null;
   /** Told by a worker, in the order of telling. */
   onEvent(event: Extract<WorkerMessage, { kind: 'event' }>['event']): void;
-  /** A scheduled run that never got its turn. */
+  /** A run that never got its turn, was cancelled before, or whose process could not be started. */
   onNotStarted(request: RunRequest, report: WorkerReport): Promise<void>;
   /** A worker that ended without a word: its records are still open. */
   onDeath(request: RunRequest, report: WorkerReport): Promise<void>;
@@ -38,6 +38,7 @@ export class Runs implements RunQueue {
   readonly #listeners = new Set<(run: LiveRun) => void>();
   readonly #logListeners = new Set<(entry: RunLogEntry) => void>();
   #looking: Promise<void> = Promise.resolve();
+  #recorded: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #isStopping = false;
 
@@ -111,7 +112,7 @@ export class Runs implements RunQueue {
     return () => void this.#logListeners.delete(listener);
   }
 
-  /** Takes no more, and ends what goes on in order. Resolves when all of it has ended. */
+  /** Takes no more, and ends what goes on in order. Resolves when all of it has ended and is recorded. */
   async stop(reason: string): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#timer);
@@ -120,6 +121,7 @@ export class Runs implements RunQueue {
       if (run.process === undefined) void this.#giveUp(run, 'cancelled', cancelledBefore(reason));
       else run.process.cancel(reason);
     await Promise.all(unended.map((run) => run.ended));
+    await this.#recorded;
   }
 
   /** The run with this key when it is known: whoever asks twice gets one. */
@@ -183,10 +185,21 @@ export class Runs implements RunQueue {
   }
 
   #start(run: QueuedRun): void {
-    const process = this.#world.launcher.launch(run.request, (message) => this.#hear(run, message));
+    const process = this.#launch(run);
+    if (process === undefined) return;
     run.start(process, this.#world.clock.now());
     this.#changed(run);
     void this.#follow(run, process);
+  }
+
+  /** Undefined when the system refuses another process: that is the end of this run, and of no other. */
+  #launch(run: QueuedRun): RunningProcess | undefined {
+    try {
+      return this.#world.launcher.launch(run.request, (message) => this.#hear(run, message));
+    } catch (error) {
+      void this.#giveUp(run, 'failed', notLaunched(run.request, error));
+      return undefined;
+    }
   }
 
   async #follow(run: QueuedRun, process: RunningProcess): Promise<void> {
@@ -200,19 +213,20 @@ export class Runs implements RunQueue {
   }
 
   async #record({ request, startedAt }: QueuedRun, pid: number): Promise<void> {
-    const processStart = this.#world.processStart(pid);
-    if (processStart === null || startedAt === null) return;
     const { key, verb, plan } = request;
-    await this.#tolerate('a run goes on without a record: when the service is killed nobody will miss it', () =>
-      this.#world.records.add({ key, pid, processStart, verb, plan, startedAt }),
-    );
+    await this.#tolerate('a run goes on without a record: when the service is killed nobody will miss it', async () => {
+      const processStart = this.#world.processStart(pid);
+      if (processStart !== null && startedAt !== null) await this.#world.records.add({ key, pid, processStart, verb, plan, startedAt });
+    });
   }
 
-  async #giveUp(run: QueuedRun, outcome: 'skipped' | 'cancelled', error: HoldfastError): Promise<void> {
+  async #giveUp(run: QueuedRun, outcome: 'skipped' | 'cancelled' | 'failed', error: HoldfastError): Promise<void> {
     const { code, message, hint } = error;
     const report: WorkerReport = { outcome, snapshotId: null, error: { code, message, hint }, durationMs: 0, details: null };
     this.#end(run, report);
-    await this.#tolerate('a run that was passed over is not recorded', () => this.#world.onNotStarted(run.request, report));
+    const record = (): Promise<void> => this.#world.onNotStarted(run.request, report);
+    this.#recorded = this.#recorded.then(() => this.#tolerate('a run that did not start is not recorded', record));
+    await this.#recorded;
   }
 
   #end(run: QueuedRun, report: WorkerReport): void {
@@ -273,6 +287,14 @@ function noTurn({ plan, verb, trigger }: RunRequest): HoldfastError {
       details: { plan },
     },
   );
+}
+
+function notLaunched({ plan, verb }: RunRequest, cause: unknown): HoldfastError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new HoldfastError('INTERNAL', `Cannot start a process for the ${verb} of plan "${plan}": ${why}`, {
+    hint: 'See whether memory or processes ran out on this machine (free, ulimit -u), then start the run again',
+    cause,
+  });
 }
 
 function cancelledBefore(by: string): HoldfastError {
