@@ -22,7 +22,7 @@ export const codecThreadCount = Math.min(Math.max(navigator.hardwareConcurrency,
  * garbage to small heaps, lets zstd work without a buffer between, and keeps libuv's pool free for reading and writing.
  */
 class CodecThreads {
-  readonly #threads: CodecThread[] = [];
+  #threads: readonly CodecThread[] = [];
   #tasks = 0;
 
   /** Starts in the order of the calls; what comes back has memory of its own. Rejects with a plain Error for a damaged frame. */
@@ -32,9 +32,11 @@ class CodecThreads {
   }
 
   #leastBusy(): CodecThread {
+    // One that died would look idle, and be chosen, for ever.
+    this.#threads = this.#threads.filter(({ hasEnded }) => !hasEnded);
     const idle = this.#threads.find(({ pending }) => pending === 0);
     if (idle !== undefined) return idle;
-    if (this.#threads.length < codecThreadCount) this.#threads.push(new CodecThread());
+    if (this.#threads.length < codecThreadCount) this.#threads = [...this.#threads, new CodecThread()];
     return this.#threads.reduce((least, thread) => (thread.pending < least.pending ? thread : least));
   }
 }
@@ -65,6 +67,10 @@ class CodecThread {
 
   get pending(): number {
     return this.#waiting.length;
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
   }
 
   run(task: CodecTask): Promise<readonly Uint8Array[]> {

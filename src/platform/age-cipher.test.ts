@@ -104,6 +104,28 @@ describe('an age cipher', () => {
     await expect(open(other, Buffer.from('no age file at all'))).rejects.toSatisfy((error) => isHoldfastError(error, 'ARCHIVE_CORRUPT'));
   });
 
+  it('closes what it reads from, whatever keeps it from the end', async () => {
+    const cipher = openAgeCipher(encryption());
+    const other = openAgeCipher(encryption({ identities: [new Secret(await generateIdentity(), 'test')] }));
+    const sealed = await seal(cipher, randomBytes(1_000_000));
+    const altered = Buffer.from(sealed);
+    altered[1000]! ^= 1;
+    const isClosedAfter = async (reader: Cipher, bytes: Uint8Array): Promise<boolean> => {
+      let isClosed = false;
+      const source = (async function* () {
+        try {
+          yield* chunksOf(bytes, 500_000);
+        } finally {
+          isClosed = true;
+        }
+      })();
+      await expect(all(reader.decrypt(source))).rejects.toThrow();
+      return isClosed;
+    };
+    expect(await isClosedAfter(other, sealed)).toBe(true);
+    expect(await isClosedAfter(cipher, altered)).toBe(true);
+  });
+
   it('refuses a recipient or identity that is none, without showing it', () => {
     expect(() => openAgeCipher(encryption({ recipients: ['age1nonsense'] }))).toThrow(/not an age public key/);
     const wrong = (): Cipher => openAgeCipher(encryption({ identities: [new Secret('AGE-SECRET-KEY-1NONSENSE', 'test')] }));

@@ -111,6 +111,15 @@ function headerLength(bytes: Buffer): number {
 
 async function* opened(decrypter: Decrypter, stored: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks = stored[Symbol.asyncIterator]();
+  try {
+    yield* openedChunks(decrypter, chunks);
+  } finally {
+    // Whatever kept it from being read to its end: the file behind it must not stay open.
+    await chunks.return?.();
+  }
+}
+
+async function* openedChunks(decrypter: Decrypter, chunks: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const { header, rest } = await readHeader(chunks);
   const fileKey = await oneAtATime(() => decrypter.decryptHeader(header)).catch((cause: unknown) => {
     throw notOpened(cause);
