@@ -26,6 +26,22 @@ describe('an event stream', () => {
     await new Promise<void>((resolve) => stream.whenClosed(resolve));
   });
 
+  test('ends when its time is over, and what comes later is no fault', async () => {
+    const stream = new EventStream(new AbortController().signal);
+    const readable = stream.reply().stream?.setEncoding('utf8');
+    stream.send('log', line);
+    const closed = new Promise<void>((resolve) => stream.whenClosed(resolve));
+    stream.endAfter(0);
+    const text = await readable?.toArray();
+    await closed;
+    expect(text?.join('')).toContain('event: log');
+
+    const unread = new EventStream(new AbortController().signal);
+    unread.end();
+    unread.send('log', line);
+    expect((await unread.reply().stream?.setEncoding('utf8').toArray())?.join('')).toBe('retry: 3000\n\n');
+  });
+
   test('cuts off a client that does not read', async () => {
     const stream = new EventStream(new AbortController().signal);
     const closed = new Promise<void>((resolve) => stream.whenClosed(resolve));

@@ -16,6 +16,7 @@ export class EventStream {
   readonly #readable = new Readable({ read: () => undefined, highWaterMark: mostWaitingBytes });
   readonly #timer = setInterval(() => this.#push(':\n\n'), commentMs).unref();
   #number = 0;
+  #isEnded = false;
 
   constructor(gone: AbortSignal) {
     const cut = (): void => void this.#readable.destroy();
@@ -38,7 +39,15 @@ export class EventStream {
   }
 
   end(): void {
-    if (!this.#isOver) this.#readable.push(null);
+    if (this.#isOver) return;
+    this.#isEnded = true;
+    this.#readable.push(null);
+  }
+
+  /** Its client comes back by itself, and has to show anew that it may. */
+  endAfter(ms: number): void {
+    const timer = setTimeout(() => this.end(), ms).unref();
+    this.whenClosed(() => clearTimeout(timer));
   }
 
   reply(): RouteReply {
@@ -48,7 +57,7 @@ export class EventStream {
   }
 
   get #isOver(): boolean {
-    return this.#readable.destroyed || this.#readable.readableEnded;
+    return this.#readable.destroyed || this.#isEnded;
   }
 
   #push(text: string): void {

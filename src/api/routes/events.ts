@@ -11,6 +11,8 @@ import { sees } from '../sight.ts';
 import { statusFor } from './status.ts';
 
 const mediaType = 'text/event-stream';
+/** Who signed out, or whose token was revoked, hears no more after this. */
+const longestMs = 10 * 60_000;
 
 export function eventRoutes(context: ApiContext): readonly AnyRoute[] {
   return [
@@ -51,6 +53,7 @@ export function eventRoutes(context: ApiContext): readonly AnyRoute[] {
 function followEverything(context: ApiContext, principal: Principal | null, signal: AbortSignal): EventStream {
   const { board, queue } = context;
   const stream = new EventStream(signal);
+  stream.endAfter(longestMs);
   stream.send('status', statusFor(context, principal));
   const seen = (key: string): boolean => sees(principal, queue.find(key)?.request.plan ?? null);
   stream.whenClosed(board.subscribe((status) => stream.send('status', statusFor(context, principal, status))));
