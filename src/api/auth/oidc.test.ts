@@ -5,7 +5,7 @@ import { openIdentityProvider } from '../../../test/fixtures/identity-provider.t
 import type { OidcSettings } from '../../domain/service-settings.ts';
 import { Secret } from '../../domain/secret.ts';
 import { createUser } from '../../operations/accounts.ts';
-import { roleOf } from './oidc.ts';
+import { roleOf, whyOf } from './oidc.ts';
 
 async function signOnService(settings: Partial<OidcSettings> = {}, options: { readonly claimsInIdToken?: boolean } = {}) {
   const provider = await openIdentityProvider(options);
@@ -148,4 +148,11 @@ it.each([
   const rules = { v: 'viewer', o: 'operator', a: 'administrator' } as const;
   expect(roleOf(claim, { roleOf: rules, defaultRole: null })).toBe(role);
   expect(roleOf(claim, { roleOf: rules, defaultRole: 'viewer' })).toBe(role ?? 'viewer');
+});
+
+it('the log says why a sign-on was refused, and holds nothing of what the provider sent', () => {
+  const inner = new Error('unsupported "token_type"', { cause: { body: { access_token: 'very-secret' } } });
+  const outer = Object.assign(new Error('it does not fit', { cause: inner }), { error: 'invalid_client', body: 'very-secret' });
+  expect(whyOf(outer)).toBe('it does not fit (invalid_client): unsupported "token_type"');
+  expect(whyOf('very-secret')).toBe('');
 });

@@ -97,7 +97,7 @@ export class Oidc {
       if (claims === undefined || claims[settings.claim] !== undefined) return claims;
       return { ...(await moreClaims(configuration, tokens.access_token, claims.sub)), ...claims };
     } catch (error) {
-      this.#context.log.warn('A single sign-on was refused', { component: 'Api', issuer: settings.issuer, error });
+      this.#context.log.warn('A single sign-on was refused', { component: 'Api', issuer: settings.issuer, why: whyOf(error) });
       return undefined;
     }
   }
@@ -194,6 +194,16 @@ export function roleOf(claim: unknown, { roleOf: rules, defaultRole }: Pick<Oidc
   const values = (Array.isArray(claim) ? claim : [claim]).filter((value): value is string => typeof value === 'string');
   const given = values.flatMap((value) => (Object.hasOwn(rules, value) ? [rules[value]] : []));
   return roles.findLast((role) => given.includes(role)) ?? defaultRole;
+}
+
+/** Words and codes alone: beside them the library keeps what the provider answered, tokens included. @internal */
+export function whyOf(error: unknown): string {
+  const words: string[] = [];
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { error: code } = at as { readonly error?: unknown };
+    words.push(typeof code === 'string' ? `${at.message} (${code.slice(0, 100)})` : at.message);
+  }
+  return words.join(': ');
 }
 
 function nameOf(claims: IDToken): string {
