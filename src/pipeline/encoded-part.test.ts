@@ -91,6 +91,24 @@ describe.each(kinds)('a $kind part', ({ kind, level, tool }) => {
   });
 });
 
+describe('a part whose digest is behind when its source fails', () => {
+  it('tells the failure of the source, not that the digest was given up', async () => {
+    const { promise: discarded, reject } = Promise.withResolvers<never>();
+    const begun = Promise.withResolvers<void>();
+    const update = (): Promise<void> => {
+      begun.resolve();
+      return discarded;
+    };
+    const digester = { update, digest: () => discarded, discard: () => reject(new Error('the digest was discarded')) };
+    const part = new EncodedPart({ compression: { kind: 'none', level: 0 }, cipher: null, digester });
+    const reading = part.body().next();
+    void part.sink.write(Buffer.alloc(1 << 20));
+    await begun.promise;
+    part.fail(new Error('the source broke'));
+    await expect(reading).rejects.toThrow('the source broke');
+  });
+});
+
 describe.each(kinds.filter(({ kind }) => kind !== 'none'))('a damaged $kind part', ({ kind, level }) => {
   it('is refused when it is cut', async () => {
     const { bytes } = await encode(mixedData(), { kind, level });

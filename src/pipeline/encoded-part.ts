@@ -14,6 +14,7 @@ export class EncodedPart {
   readonly #cipher: Cipher | null;
   readonly #digester: Digester;
   #storedBytes = 0;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(options: { readonly compression: Compression; readonly cipher: Cipher | null; readonly digester: Digester }) {
     this.#encoder = new ParallelEncoder(options.compression);
@@ -28,11 +29,16 @@ export class EncodedPart {
    */
   async *body(): AsyncGenerator<Uint8Array, void, undefined> {
     const blocks = this.#encoder.blocks();
-    for await (const chunk of this.#cipher === null ? blocks : this.#cipher.encrypt(blocks)) {
-      const wait = this.#digester.update(chunk);
-      if (wait !== undefined) await wait;
-      this.#storedBytes += chunk.length;
-      yield chunk;
+    try {
+      for await (const chunk of this.#cipher === null ? blocks : this.#cipher.encrypt(blocks)) {
+        const wait = this.#digester.update(chunk);
+        if (wait !== undefined) await wait;
+        this.#storedBytes += chunk.length;
+        yield chunk;
+      }
+    } catch (error) {
+      // A digest that was discarded is only a consequence.
+      throw this.#failure === undefined ? error : this.#failure.error;
     }
   }
 
@@ -44,6 +50,7 @@ export class EncodedPart {
 
   /** The source failed: `body` throws this, so the store undoes its put. */
   fail(error: unknown): void {
+    this.#failure ??= { error };
     this.#digester.discard();
     this.#encoder.fail(error);
   }

@@ -29,4 +29,12 @@ describe('BackgroundDigester', () => {
     new BackgroundDigester().discard();
     await expect(digester.digest()).rejects.toThrow(/discarded/);
   });
+
+  it('starts no thread any more once it is discarded', () => {
+    const digester = new BackgroundDigester();
+    void digester.update(Buffer.alloc(1 << 20));
+    digester.discard();
+    // More than is hashed without a thread: one that began now would be ended by nobody.
+    expect(() => digester.update(Buffer.alloc(4 << 20))).toThrow(/discarded/);
+  });
 });

@@ -16,8 +16,11 @@ export class BackgroundDigester implements Digester {
   #early: Uint8Array[] = [];
   #earlyBytes = 0;
   #thread: DigestThread | undefined;
+  #isDiscarded = false;
 
   update(bytes: Uint8Array): void | Promise<void> {
+    // A thread that was started now would keep the process alive for ever.
+    if (this.#isDiscarded) throw discarded();
     if (this.#thread !== undefined) return this.#thread.update(bytes);
     this.#early.push(Uint8Array.from(bytes));
     this.#earlyBytes += bytes.length;
@@ -37,6 +40,7 @@ export class BackgroundDigester implements Digester {
   }
 
   discard(): void {
+    this.#isDiscarded = true;
     this.#early = [];
     this.#thread?.discard();
   }
@@ -105,6 +109,10 @@ class DigestThread {
 
   discard(): void {
     void this.#worker.terminate();
-    this.#fail(new Error('the digest was discarded'));
+    this.#fail(discarded());
   }
+}
+
+function discarded(): Error {
+  return new Error('the digest was discarded');
 }
