@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { TestOutcome } from './outcome-reporter.ts';
 import { type CheckResult, runStaticChecks } from './static-checks.ts';
 
-const limitMinutes = 13;
+const limitMinutes = 14;
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
