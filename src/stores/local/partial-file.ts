@@ -54,12 +54,10 @@ export class PartialFile {
   /** The chunk is the caller's again when this returns. */
   async write(chunk: Uint8Array): Promise<void> {
     this.#throwFailure();
-    const fits = this.#gatheredBytes + chunk.length <= gatheredAtMost;
-    if (!fits) await this.#writeAll(chunk.length < gatheredAtMost ? [] : [chunk]);
-    if (fits || chunk.length < gatheredAtMost) {
-      this.#gathered.set(chunk, this.#gatheredBytes);
-      this.#gatheredBytes += chunk.length;
-    }
+    if (chunk.length >= gatheredAtMost) return await this.#writeAll([chunk]);
+    if (this.#gatheredBytes + chunk.length > gatheredAtMost) await this.#writeAll([]);
+    this.#gathered.set(chunk, this.#gatheredBytes);
+    this.#gatheredBytes += chunk.length;
   }
 
   /** What was gathered, then the chunks. */
