@@ -46,14 +46,15 @@ export function storesSeen(context: Pick<ApiContext, 'plans'>, principal: Princi
 
 /**
  * Every copy of a snapshot in the stores that are configured, those of its own plan first. Throws `SNAPSHOT_UNKNOWN` when
- * there is none, or none for this principal, or none in the store that is named.
+ * there is none, or none for this principal, or none of the plan or in the store that is named.
  */
 export async function copiesOf(
   context: Pick<ApiContext, 'plans' | 'world'>,
   principal: Principal | null,
-  { id, store }: { readonly id: string; readonly store?: string | undefined },
+  { id, plan: ofPlan, store }: { readonly id: string; readonly plan?: string; readonly store?: string | undefined },
 ): Promise<readonly [Found, ...Found[]]> {
-  const known = await context.world.history.snapshots({ id, ...(store === undefined ? {} : { store }) });
+  const filter = { id, ...(ofPlan === undefined ? {} : { plan: ofPlan }), ...(store === undefined ? {} : { store }) };
+  const known = await context.world.history.snapshots(filter);
   const plan = context.plans.get(known[0]?.manifest.plan ?? '') ?? null;
   const all = [...context.plans.values()];
   const order = storesOf({ plans: context.plans, stores: [] }, plan === null ? all : [plan, ...all]);

@@ -195,6 +195,9 @@ describe('a restore', () => {
   test.each([
     [{ kind: 'directory', directory: 'relative' }, 400, 'REQUEST_INVALID'],
     [{ kind: 'database', reference: 'postgres://user:password@host/db' }, 400, 'REQUEST_INVALID'],
+    [{ kind: 'database', reference: '${env:HOLDFAST_TEST_NOT_SET}' }, 400, 'REQUEST_INVALID'],
+    [{ kind: 'database', reference: '${env:not a name}' }, 400, 'REQUEST_INVALID'],
+    [{ kind: 'database', reference: '${file:/nowhere/at/all}' }, 400, 'REQUEST_INVALID'],
     [{ kind: 'nowhere' }, 400, 'REQUEST_INVALID'],
   ])('to %j is refused', async (destination, ...refused) => {
     await using service = await serviceOfNotes();

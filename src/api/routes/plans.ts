@@ -151,7 +151,7 @@ function planActs(context: ApiContext): readonly AnyRoute[] {
       act: 'drill',
       handle: async ({ params, body, principal }) => {
         const plan = planNamed(context, principal, params.plan).name;
-        if (body.snapshot !== undefined) await copiesOf(context, principal, { id: body.snapshot });
+        if (body.snapshot !== undefined) await copiesOf(context, principal, { id: body.snapshot, plan });
         return accepted(startRun(context, principal, { verb: 'drill', plan, snapshot: body.snapshot ?? null }), plan);
       },
     }),

@@ -1,6 +1,7 @@
-import { HoldfastError } from '../../domain/errors.ts';
+import { HoldfastError, isHoldfastError } from '../../domain/errors.ts';
 import { mayAct, type Principal } from '../../domain/principal.ts';
 import type { RequestedDestination } from '../../domain/run-request.ts';
+import type { Secret } from '../../domain/secret.ts';
 import type { IntendedChange } from '../../operations/restore.ts';
 import type { Destination } from '../../operations/restore-moves.ts';
 import type { OperationContext } from '../../operations/context.ts';
@@ -95,11 +96,26 @@ async function restoreChanges(context: ApiContext, principal: Principal | null, 
 
 async function destinationOf(requested: RequestedDestination, world: OperationContext): Promise<Destination> {
   if (requested.kind === 'in-place') return requested;
-  if (requested.kind === 'database') return { kind: 'database', url: await world.resolveReference(requested.reference) };
+  if (requested.kind === 'database') return { kind: 'database', url: await resolved(requested.reference, world) };
   if (requested.directory.startsWith('/')) return requested;
   throw new HoldfastError('REQUEST_INVALID', `Cannot tell where the directory ${JSON.stringify(requested.directory)} is`, {
     hint: 'Give its whole path on the machine of the service, from / on',
   });
+}
+
+/** A reference that leads nowhere is for whoever gave it to mend, unlike one of the configuration. */
+async function resolved(reference: string, world: OperationContext): Promise<Secret> {
+  try {
+    return await world.resolveReference(reference);
+  } catch (error) {
+    if (!isHoldfastError(error, 'SECRET_MISSING')) throw error;
+    const errors = [{ pointer: '/body/target/destination/reference', detail: error.message }];
+    throw new HoldfastError('REQUEST_INVALID', `Cannot tell which database is meant: ${error.message}`, {
+      hint: error.hint,
+      details: { errors },
+      cause: error,
+    });
+  }
 }
 
 async function deleteChanges(context: ApiContext, principal: Principal | null, target: DeleteTarget): Promise<IntendedChange[]> {
