@@ -45,8 +45,8 @@ export function answerWith(route: AnyRoute, options: AnswerOptions) {
 
 /** What failed or was refused, as problem details; acts are written down too. */
 export async function answerProblem(thrown: unknown, request: FastifyRequest, reply: FastifyReply, options: AnswerOptions) {
-  const error = asHoldfastError(thrown);
   const exchange = exchangeOf(request);
+  const error = isLeaving(thrown, exchange) ? nobodyWaits(thrown) : asHoldfastError(thrown);
   const problem = problemOf(error, { path: exchange.path, base: exchange.seen.base });
   logProblem(error, problem, exchange, { method: request.method, log: options.log });
   const { route } = request.routeOptions.config;
@@ -65,6 +65,15 @@ export async function answerProblem(thrown: unknown, request: FastifyRequest, re
     .send(JSON.stringify(problem));
 }
 
+/** A client that leaves ends the reading that was done for it: no fault of anybody's. */
+function isLeaving(thrown: unknown, { gone }: Exchange): boolean {
+  return gone.signal.aborted && thrown instanceof Error && thrown.name === 'AbortError';
+}
+
+function nobodyWaits(cause: unknown): HoldfastError {
+  return new HoldfastError('CANCELLED', 'Nobody waits for this reply any more', { hint: 'Ask again', cause });
+}
+
 type AnyInput = RouteInput<unknown, unknown, unknown>;
 
 function readInput(request: FastifyRequest, { route, schemas }: { route: AnyRoute; schemas: InputSchemas }): AnyInput {
@@ -80,7 +89,7 @@ function readInput(request: FastifyRequest, { route, schemas }: { route: AnyRout
     base: seen.base,
     idempotencyKey: idempotencyKeyOf(route, header('idempotency-key')),
     header,
-    signal: gone.signal,
+    signal: route.act === undefined ? gone.signal : new AbortController().signal,
   };
 }
 
@@ -92,11 +101,10 @@ function refuseOtherPlans(route: AnyRoute, { principal, params, body }: AnyInput
   throw new HoldfastError('PLAN_UNKNOWN', `There is no plan ${JSON.stringify(plan)}`, { hint: 'See which there are: GET /api/v1/plans' });
 }
 
-/** With a key an act goes on to its reply when the client is gone: that reply is what it asks for when it comes back. */
 function handle(route: AnyRoute, input: AnyInput, { state, clock }: AnswerOptions): Promise<RouteReply> {
   const { principal, idempotencyKey, params, body } = input;
   if (principal === null || idempotencyKey === null) return (route as unknown as Route).handle(input);
-  const handled = () => (route as unknown as Route).handle({ ...input, signal: new AbortController().signal });
+  const handled = () => (route as unknown as Route).handle(input);
   const request = { principal, key: idempotencyKey, act: `${route.method} ${route.path}`, body: { params, body } };
   return once(request, { records: state.requests, clock }, handled);
 }

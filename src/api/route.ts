@@ -39,7 +39,7 @@ export interface RouteInput<Params, Query, Body> {
   /** `Idempotency-Key`. */
   readonly idempotencyKey: string | null;
   readonly header: (name: string) => string | undefined;
-  /** Fires when the client goes away. */
+  /** Fires when the client goes away; never for an act, which goes on to its end and into the audit without it. */
   readonly signal: AbortSignal;
 }
 

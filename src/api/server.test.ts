@@ -273,16 +273,87 @@ test.each(['/metrics', '/api/v1/config'])('%s tells of all plans, and is refused
   expect(await statusFor(await service.as('operator'))).toBe(200);
 });
 
-const slowRoute = {
-  method: 'POST',
-  path: '/api/v1/slow',
-  id: 'slow',
-  group: 'plans',
-  summary: 'A sample',
-  needs: 'operator',
-  idempotencyKey: 'accepted',
-  replies: { 201: z.object({ number: z.int() }) },
-} as const;
+/** An act that goes on until it is released, and clients of it that leave before. */
+async function heldAct() {
+  const released = Promise.withResolvers<void>();
+  const begun: (() => void)[] = [];
+  let count = 0;
+  const held = route({
+    method: 'POST',
+    path: '/api/v1/held',
+    id: 'hold',
+    group: 'plans',
+    summary: 'A sample',
+    needs: 'operator',
+    idempotencyKey: 'accepted',
+    act: 'hold',
+    replies: { 201: z.object({ number: z.int() }) },
+    handle: async ({ signal }) => {
+      const number = ++count;
+      begun.shift()?.();
+      const gone = event(signal, 'abort').then(() => Promise.reject(signal.reason as Error));
+      await Promise.race([released.promise, gone]);
+      return { status: 201, body: { number }, audited: { target: String(number) } };
+    },
+  });
+  const service = await apiService({ routes: () => [held] });
+  const who = await service.as('operator');
+  const ask = (headers: Record<string, string>, signal?: AbortSignal) =>
+    fetch(`${service.url}/api/v1/held`, { method: 'POST', headers: { ...who, ...headers }, ...(signal && { signal }) });
+  return {
+    service,
+    ask,
+    release: released.resolve,
+    async leaveDuring(headers: Record<string, string>) {
+      const [client, started] = [new AbortController(), Promise.withResolvers<void>()];
+      begun.push(started.resolve);
+      const asked = ask(headers, client.signal).catch(() => undefined);
+      await started.promise;
+      client.abort();
+      await asked;
+    },
+    [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
+  };
+}
+
+describe('a client that leaves', () => {
+  test('ends no act: it goes on, and is in the audit as it ended', async () => {
+    await using act = await heldAct();
+    await act.leaveDuring({});
+    act.release();
+    const entries = () => act.service.state.audit.entries({ limit: 9 });
+    await vi.waitFor(async () => expect(await entries()).toHaveLength(1));
+    expect(await entries()).toMatchObject([{ act: 'hold', result: 'done', target: '1' }]);
+    expect(act.service.log.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  test('ends what is read for it, which is no error', async () => {
+    const [begun, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const reading = route({
+      method: 'GET',
+      path: '/api/v1/slow',
+      id: 'readSlowly',
+      group: 'plans',
+      summary: 'A sample',
+      needs: 'public',
+      replies: { 200: z.object({}) },
+      handle: async ({ signal }) => {
+        begun.resolve();
+        await event(signal, 'abort');
+        ended.resolve();
+        throw signal.reason;
+      },
+    });
+    await using service = await apiService({ routes: () => [reading] });
+    const client = new AbortController();
+    const asked = fetch(`${service.url}/api/v1/slow`, { signal: client.signal }).catch(() => undefined);
+    await begun.promise;
+    client.abort();
+    await Promise.all([asked, ended.promise]);
+    await vi.waitFor(() => expect(service.log.lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('Nobody waits')));
+    expect(service.log.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+});
 
 describe('idempotency', () => {
   test('the same request with the same key is done once', async () => {
@@ -329,46 +400,17 @@ describe('idempotency', () => {
   });
 
   test('who was cut off gets the first reply by asking again', async () => {
-    const release = Promise.withResolvers<void>();
-    const [begun, left] = [new Map<string, () => void>(), Promise.withResolvers<void>()];
-    const handled: (string | null)[] = [];
-    const slow = route({
-      ...slowRoute,
-      handle: async ({ idempotencyKey, signal }) => {
-        handled.push(idempotencyKey);
-        const gone = event(signal, 'abort').then(() => {
-          if (idempotencyKey === null) left.resolve();
-          throw new Error('gone');
-        });
-        begun.get(String(idempotencyKey))?.();
-        await Promise.race([release.promise, gone]);
-        return { status: 201, body: { number: handled.length } };
-      },
-    });
-    await using service = await apiService({ routes: () => [slow] });
-    const who = await service.as('operator');
-    const ask = (headers: Record<string, string>, signal?: AbortSignal) =>
-      fetch(`${service.url}/api/v1/slow`, { method: 'POST', headers: { ...who, ...headers }, ...(signal && { signal }) });
-    const cutOff = async (headers: Record<string, string>) => {
-      const [client, started] = [new AbortController(), Promise.withResolvers<void>()];
-      begun.set(headers['idempotency-key'] ?? 'null', started.resolve);
-      const asked = ask(headers, client.signal).catch(() => undefined);
-      await started.promise;
-      client.abort();
-      await asked;
-    };
-    await cutOff({ 'idempotency-key': 'k' });
-    await cutOff({});
-    await left.promise;
-    expect((await problemIn(await ask({ 'idempotency-key': 'k' }))).code).toBe('LOCK_HELD');
-    release.resolve();
+    await using act = await heldAct();
+    const headers = { 'idempotency-key': 'k' };
+    await act.leaveDuring(headers);
+    expect((await problemIn(await act.ask(headers))).code).toBe('LOCK_HELD');
+    act.release();
     const again = await vi.waitFor(async () => {
-      const response = await ask({ 'idempotency-key': 'k' });
+      const response = await act.ask(headers);
       expect(response.status).toBe(201);
       return response;
     });
-    expect(again.headers.get('idempotency-replayed')).toBe('true');
-    expect(handled).toEqual(['k', null]);
+    expect([again.headers.get('idempotency-replayed'), await again.json()]).toEqual(['true', { number: 1 }]);
   });
 
   test('a route that requires a key says so', async () => {

@@ -29,8 +29,8 @@ export function accepted(live: LiveRun, target: string | null): RouteReply {
 }
 
 /** For calls that wait until the run has ended. Throws what made it fail. */
-export async function endOf({ queue }: Starting, { request }: LiveRun, signal: AbortSignal): Promise<WorkerReport> {
-  const report = await queue.whenEnded(request.key, signal);
+export async function endOf({ queue }: Starting, { request }: LiveRun): Promise<WorkerReport> {
+  const report = await queue.whenEnded(request.key);
   if (report.outcome === 'succeeded' || report.outcome === 'degraded') return report;
   const { code, message, hint } = report.error ?? {
     code: 'INTERNAL',

@@ -73,7 +73,7 @@ describe('the status board', () => {
     given.queue.submit({ key, trigger: world.trigger, verb: 'backup', plan: 'home', description: null });
     expect(board.status().plans[0]?.running).toMatchObject([{ id: key, state: 'running', verb: 'backup' }]);
     workers.endAll();
-    await given.queue.whenEnded(key, AbortSignal.timeout(30_000));
+    await given.queue.whenEnded(key);
     await expect.poll(() => told.at(-1)?.plans[0]?.running, { timeout: 30_000 }).toEqual([]);
   });
 

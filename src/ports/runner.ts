@@ -77,8 +77,8 @@ export interface RunQueue {
   /** Waiting and running ones, and those that ended in the last 10 minutes. */
   live(): readonly LiveRun[];
   find(key: string): LiveRun | undefined;
-  /** Resolves at the end; rejects only when the signal fires, and the run goes on then. */
-  whenEnded(key: string, signal: AbortSignal): Promise<WorkerReport>;
+  /** Resolves at the end of the run, however it ends. Throws `RUN_UNKNOWN`. */
+  whenEnded(key: string): Promise<WorkerReport>;
   /** False when there is no such run, or it has ended. */
   cancel(key: string, by: string): boolean;
   /** Every change of every run. Returns how to stop listening. */

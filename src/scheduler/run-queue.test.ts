@@ -5,7 +5,6 @@ import type { RunRequest, RunTrigger, RunWork } from '../domain/run-request.ts';
 import type { LiveRun, WorkerReport } from '../ports/runner.ts';
 import { Runs, type RunQueueWorld } from './run-queue.ts';
 
-const never = new AbortController().signal;
 const asked: RunTrigger = { kind: 'api', user: 'anna', dueAt: null };
 const due: RunTrigger = { kind: 'schedule', user: '*system', dueAt: '2026-11-21T02:00:00.000Z' };
 let keys = 0;
@@ -60,7 +59,7 @@ describe('a run that somebody asks for', () => {
     expect(world.runs.submit(backup).state).toBe('running');
     await vi.waitFor(() => expect([...world.records]).toEqual([backup.key]));
     world.launcher.run('backup').end({ snapshotId: 'home-20261121-020000' });
-    expect(await world.runs.whenEnded(backup.key, never)).toMatchObject({ snapshotId: 'home-20261121-020000' });
+    expect(await world.runs.whenEnded(backup.key)).toMatchObject({ snapshotId: 'home-20261121-020000' });
     expect(world.state(backup)).toBe('ended');
     expect(world.records.size).toBe(0);
   });
@@ -120,19 +119,8 @@ describe('a run that somebody asks for', () => {
     const backup = request('backup');
     world.runs.submit(backup);
     world.launcher.run('backup').end({ outcome: 'failed', isDeath: true });
-    await world.runs.whenEnded(backup.key, never);
+    await world.runs.whenEnded(backup.key);
     expect(world.deaths).toEqual([backup.key]);
-  });
-
-  test('is awaited no longer than the signal allows, and goes on', async () => {
-    const world = new World();
-    const backup = request('backup');
-    world.runs.submit(backup);
-    const gone = new AbortController();
-    const waiting = world.runs.whenEnded(backup.key, gone.signal);
-    gone.abort(new Error('the client went away'));
-    await expect(waiting).rejects.toThrow('the client went away');
-    expect(world.state(backup)).toBe('running');
   });
 });
 
@@ -197,7 +185,7 @@ describe('a run whose process cannot be started', () => {
     const [first, second] = [request('backup', { trigger: due }), request('backup', { plan: 'work', trigger: due })];
     world.runs.schedule(first, 60_000);
     world.runs.schedule(second, 60_000);
-    expect(await world.runs.whenEnded(first.key, never)).toMatchObject({ outcome: 'failed', error: { code: 'INTERNAL' } });
+    expect(await world.runs.whenEnded(first.key)).toMatchObject({ outcome: 'failed', error: { code: 'INTERNAL' } });
     await vi.waitFor(() => expect(world.state(second)).toBe('running'));
     expect(world.notStarted).toMatchObject([
       [{ key: first.key }, { error: { message: expect.stringContaining('spawn ENOMEM') as string } }],
@@ -213,7 +201,7 @@ describe('a run whose process cannot be started', () => {
     const backup = request('backup');
     world.runs.submit(backup);
     world.launcher.run('backup').end();
-    expect(await world.runs.whenEnded(backup.key, never)).toMatchObject({ outcome: 'succeeded' });
+    expect(await world.runs.whenEnded(backup.key)).toMatchObject({ outcome: 'succeeded' });
   });
 });
 

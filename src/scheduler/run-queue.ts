@@ -79,19 +79,10 @@ export class Runs implements RunQueue {
     return this.#runs.get(key)?.logged ?? [];
   }
 
-  async whenEnded(key: string, signal: AbortSignal): Promise<WorkerReport> {
+  async whenEnded(key: string): Promise<WorkerReport> {
     const run = this.#runs.get(key);
-    if (run === undefined)
-      throw new HoldfastError('RUN_UNKNOWN', `There is no run "${key}" here`, { hint: 'See which there were: holdfast status' });
-    signal.throwIfAborted();
-    const { promise, reject } = Promise.withResolvers<never>();
-    const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      return await Promise.race([run.ended, promise]);
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
+    if (run !== undefined) return await run.ended;
+    throw new HoldfastError('RUN_UNKNOWN', `There is no run "${key}" here`, { hint: 'See which there were: holdfast status' });
   }
 
   cancel(key: string, by: string): boolean {

@@ -56,7 +56,7 @@ export function backupRoutes(context: ApiContext): readonly AnyRoute[] {
       idempotencyKey: 'accepted',
       replies: { 201: backupsDone },
       act: 'backup',
-      handle: ({ body, principal, signal }) => backUpNow(context, { description: body.description ?? null, principal, signal }),
+      handle: ({ body, principal }) => backUpNow(context, { description: body.description ?? null, principal }),
     }),
     route({
       method: 'POST',
@@ -69,8 +69,7 @@ export function backupRoutes(context: ApiContext): readonly AnyRoute[] {
       idempotencyKey: 'accepted',
       replies: { 200: backupsDone },
       act: 'restore',
-      handle: async ({ body, principal, signal }) =>
-        restoreNow(context, { archive: await list.named(principal, body.filename), principal, signal }),
+      handle: async ({ body, principal }) => restoreNow(context, { archive: await list.named(principal, body.filename), principal }),
     }),
     route({
       method: 'DELETE',
@@ -83,8 +82,7 @@ export function backupRoutes(context: ApiContext): readonly AnyRoute[] {
       idempotencyKey: 'accepted',
       replies: { 200: backupsDone },
       act: 'delete',
-      handle: async ({ params, principal, signal }) =>
-        deleteNow(context, { archive: await list.named(principal, params.filename), principal, signal }),
+      handle: async ({ params, principal }) => deleteNow(context, { archive: await list.named(principal, params.filename), principal }),
     }),
     route({
       method: 'POST',
@@ -98,14 +96,13 @@ export function backupRoutes(context: ApiContext): readonly AnyRoute[] {
       idempotencyKey: 'accepted',
       replies: { 200: backupsCleanup },
       act: 'expire',
-      handle: ({ principal, signal }) => cleanUpNow(context, { principal, signal }),
+      handle: ({ principal }) => cleanUpNow(context, principal),
     }),
   ];
 }
 
 interface Asking {
   readonly principal: Principal | null;
-  readonly signal: AbortSignal;
 }
 
 /** The plan that `/backups` speaks of: the one that the settings name, the only one, or the first of the file. */
@@ -122,10 +119,10 @@ function requirePlan(context: ApiContext): Plan {
 }
 
 async function backUpNow(context: ApiContext, asking: Asking & { readonly description: string | null }): Promise<RouteReply> {
-  const { description, principal, signal } = asking;
+  const { description, principal } = asking;
   const plan = requirePlan(context);
   const live = startRun(context, principal, { verb: 'backup', plan: plan.name, description });
-  const report = await endOf(context, live, signal);
+  const report = await endOf(context, live);
   const { createdAt } = report.details as { readonly createdAt: string };
   const filename = archiveOf(report.details).file ?? '';
   return {
@@ -137,7 +134,7 @@ async function backUpNow(context: ApiContext, asking: Asking & { readonly descri
 }
 
 async function restoreNow(context: ApiContext, asking: Asking & { readonly archive: NamedArchive }): Promise<RouteReply> {
-  const { archive, principal, signal } = asking;
+  const { archive, principal } = asking;
   const { plan, planStore, facts } = archive;
   const filename = archive.file.name;
   const [{ snapshot }] = await copiesOf(context, principal, { id: facts.id, store: planStore.name });
@@ -150,7 +147,7 @@ async function restoreNow(context: ApiContext, asking: Asking & { readonly archi
     destination: { kind: 'in-place' },
     only,
   });
-  await endOf(context, live, signal);
+  await endOf(context, live);
   return {
     status: 200,
     body: done('Database restored successfully', filename, context.world.clock.now()),
@@ -159,7 +156,7 @@ async function restoreNow(context: ApiContext, asking: Asking & { readonly archi
 }
 
 async function deleteNow(context: ApiContext, asking: Asking & { readonly archive: NamedArchive }): Promise<RouteReply> {
-  const { archive, principal, signal } = asking;
+  const { archive, principal } = asking;
   const { plan, planStore, facts } = archive;
   const filename = archive.file.name;
   if (facts.files.length > 1)
@@ -169,7 +166,7 @@ async function deleteNow(context: ApiContext, asking: Asking & { readonly archiv
   const known = await context.world.history.facts({ plan: plan.name, store: planStore.name });
   const newestVerified = known.filter(counts).toSorted((a, b) => b.sequence - a.sequence)[0]?.id === facts.id;
   const live = startRun(context, principal, { verb: 'delete', plan: plan.name, snapshot: facts.id, store: null });
-  await endOf(context, live, signal);
+  await endOf(context, live);
   return {
     status: 200,
     body: done('Backup deleted successfully', filename, context.world.clock.now()),
@@ -177,11 +174,11 @@ async function deleteNow(context: ApiContext, asking: Asking & { readonly archiv
   };
 }
 
-async function cleanUpNow(context: ApiContext, { principal, signal }: Asking): Promise<RouteReply> {
+async function cleanUpNow(context: ApiContext, principal: Principal | null): Promise<RouteReply> {
   const plan = requirePlan(context);
   const before = await context.world.history.facts({ plan: plan.name });
   const live = startRun(context, principal, { verb: 'expire', plan: plan.name });
-  const { stores } = (await endOf(context, live, signal)).details as ExpireDetails;
+  const { stores } = (await endOf(context, live)).details as ExpireDetails;
   const removed = new Set(stores.flatMap((store) => store.removed));
   const files = new Set(before.filter(({ id }) => removed.has(id)).flatMap((facts) => facts.files.map(({ name }) => name)));
   return {
