@@ -9,8 +9,8 @@ import type { Log } from './ports/log.ts';
 import {
   configurationSchema,
   describeConfiguration,
-  dueTimes,
   loadConfiguration,
+  nextBackups,
   openAccounts,
   openWorld,
   preview,
@@ -44,7 +44,7 @@ async function main(): Promise<void> {
     now: () => systemClock.now(),
     user: osUser(),
     readLine: async () => (await import('./platform/first-line.ts')).readFirstLine(process.stdin),
-    dueTimes,
+    nextBackups: () => nextBackups(context),
     absolutePath: (path) => resolve(path),
     configure: (wanted) => loadConfiguration(wanted, context),
     describeConfiguration,

@@ -43,6 +43,7 @@ import type { WorkerMessage } from './ports/runner.ts';
 import type { ServiceState } from './ports/service-state.ts';
 import type { Alerts } from './scheduler/alerts.ts';
 import { closeDead, settleRunsOfBefore } from './scheduler/dead-runs.ts';
+import { nextBackup } from './scheduler/plan-schedules.ts';
 import { previewVerb } from './scheduler/preview.ts';
 import { logRuns } from './scheduler/run-log.ts';
 import { Runs } from './scheduler/run-queue.ts';
@@ -157,7 +158,7 @@ function openWatch({ configuration: { plans } }: Serving, { state, world, data, 
     context: world,
     outbox: state.outbox,
     stores: () => board.stores(),
-    nextDue: (plan, from) => previewVerb(plan, 'backup', { installation: data.installation, from, count: 1 })[0]?.at ?? null,
+    nextDue: (plan, after) => nextBackup(plan, data.installation, after),
     emit: (event) => alerts.emit(event),
     end: (plan, subject) => alerts.end(plan, subject),
   });

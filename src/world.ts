@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ConfigureOptions, PreviewedRun } from './cli/doors.ts';
 import type { LoadedConfig } from './config/load-config.ts';
-import type { Plan, PlanChannel, PlanEncryption, PlanSchedule, PlanSource, PlanStore } from './domain/plan.ts';
+import type { Plan, PlanChannel, PlanEncryption, PlanSource, PlanStore } from './domain/plan.ts';
 import type { Secret } from './domain/secret.ts';
 import type { AccountsContext } from './operations/accounts.ts';
 import type { Configuration, OpenWorld, Started } from './operations/context.ts';
@@ -95,12 +95,14 @@ export async function configurationSchema(): Promise<unknown> {
   return configSchema(await registries());
 }
 
-/** Tells when a schedule first wants a run after a given moment; null when never. */
-export async function dueTimes(schedule: PlanSchedule | null): Promise<(after: Date) => Date | null> {
-  if (schedule === null) return () => null;
-  const { nextTimes } = await import('./scheduler/cron-times.ts');
-  const { cron, timeZone } = schedule;
-  return (after) => nextTimes({ cron, timeZone, offsetMs: 0 }, after, 1)[0] ?? null;
+/** Tells when a plan's schedule first wants a backup after a given moment, on this installation; null when never. */
+export async function nextBackups({ environment }: OpenContext): Promise<(plan: Plan, after: Date) => Date | null> {
+  const [{ openDataDirectory }, { nextBackup }] = await Promise.all([
+    import('./platform/data-directory.ts'),
+    import('./scheduler/plan-schedules.ts'),
+  ]);
+  const { installation } = await openDataDirectory({ environment, uid: process.getuid?.() });
+  return (plan, after) => nextBackup(plan, installation, after);
 }
 
 /** What the schedules of these plans start next, on this installation. */

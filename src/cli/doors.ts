@@ -1,5 +1,5 @@
 import type { ScheduledVerb } from '../domain/due.ts';
-import type { Plan, PlanSchedule } from '../domain/plan.ts';
+import type { Plan } from '../domain/plan.ts';
 import type { Secret } from '../domain/secret.ts';
 import type { ListenAddress } from '../domain/service-settings.ts';
 import type { AccountsContext } from '../operations/accounts.ts';
@@ -19,8 +19,8 @@ export interface Doors {
   readonly user: string;
   /** The first line of standard input, without its end. */
   readonly readLine: () => Promise<string>;
-  /** Tells when a schedule first wants a run after a given moment; null when never. */
-  dueTimes(schedule: PlanSchedule | null): Promise<(after: Date) => Date | null>;
+  /** Tells when a plan's schedule first wants a backup after a given moment, on this installation; null when never. */
+  nextBackups(): Promise<(plan: Plan, after: Date) => Date | null>;
   /** Relative to the working directory. */
   absolutePath(path: string): string;
   /** Reads and validates the configuration. */

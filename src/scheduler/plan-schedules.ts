@@ -1,6 +1,6 @@
 import { scheduledVerbs, type MissedPolicy, type ScheduledVerb } from '../domain/due.ts';
 import type { Plan, PlanSchedule } from '../domain/plan.ts';
-import type { Timing } from './cron-times.ts';
+import { nextTimes, type Timing } from './cron-times.ts';
 
 /** One schedule of a plan: what it starts, and when. */
 export interface OwnSchedule {
@@ -18,18 +18,13 @@ export function schedulesOf(plan: Plan): OwnSchedule[] {
 }
 
 function scheduleOf(plan: Plan, verb: ScheduledVerb): PlanSchedule | null {
-  if (verb === 'backup') return plan.schedule;
-  if (verb === 'drill') return plan.schedules.drill ?? drillEvery(plan);
-  return plan.schedules[verb];
+  return verb === 'backup' ? plan.schedule : plan.schedules[verb];
 }
 
-const cronEvery = { day: '0 4 * * *', week: '0 4 * * SUN', month: '0 4 1 * *' } as const;
-
-/** `drill.every` promises drills: without a schedule of their own they come at four in the morning. */
-function drillEvery({ drill, schedule }: Plan): PlanSchedule | null {
-  if (drill.every === null) return null;
-  const timeZone = schedule?.timeZone ?? null;
-  return { cron: cronEvery[drill.every], timeZone, missed: 'run-once', missedWithinMs: null, jitterMs: 0 };
+/** When the plan's schedule first wants a backup after a moment, on this installation; null when never. */
+export function nextBackup(plan: Plan, installation: string, after: Date): Date | null {
+  const { schedule } = plan;
+  return schedule === null ? null : (nextTimes(timingOf({ plan, verb: 'backup', schedule }, installation), after, 1)[0] ?? null);
 }
 
 /** The installation keeps plans of several machines from starting at the same time; the same for ever. */

@@ -109,12 +109,6 @@ test('all schedules of all plans are told together, by time', () => {
   ]);
 });
 
-test('drills that are promised every month come in the zone of the backups', () => {
-  const monthly = plan(nightly, { drill: { every: 'month', server: null } });
-  const [drill] = previewVerb(monthly, 'drill', { installation, from: new Date('2026-11-21T12:00:00Z'), count: 1 });
-  expect(drill?.local).toBe('2026-12-01T04:00:00+01:00[Europe/Berlin]');
-});
-
 test('a plan without a schedule has no next run', () => {
   expect(previewRuns([plan(null)], { installation, from: new Date(0), count: 10 })).toEqual([]);
 });

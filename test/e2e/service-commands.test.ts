@@ -57,6 +57,13 @@ it('schedule preview shows the next runs of all schedules and why, where the clo
   expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining('"tomorrow" is no instant')]);
 });
 
+it('status tells the time that the schedule really has next, jitter included', async () => {
+  await using installation = await withPlan('schedule: { cron: "0 0 1 1 *", timeZone: UTC, jitter: 10h }');
+  await installation.json(['backup']);
+  const [next] = await installation.json<readonly { readonly at: string }[]>(['schedule', 'preview', '--count', '1']);
+  expect(await installation.json(['status'])).toMatchObject({ plans: [{ nextDueAt: next?.at }] });
+});
+
 it('token create prints a token that is kept as a digest alone, and list and revoke know it', async () => {
   await using installation = await withPlan(viennaNights);
   const made = await installation.json<{ token: string; id: string; expiresAt: string }>(

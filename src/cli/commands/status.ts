@@ -26,7 +26,8 @@ export function statusCommand(program: Command, setup: CommandSetup): void {
           world,
           signal,
         );
-        const statuses = await Promise.all(plans.map(async (plan) => planStatusOf(plan, world, await doors.dueTimes(plan.schedule))));
+        const nextBackup = await doors.nextBackups();
+        const statuses = await Promise.all(plans.map((plan) => planStatusOf(plan, world, (after) => nextBackup(plan, after))));
         const json = {
           plans: await Promise.all(statuses.map((status) => statusJson(status, world))),
           trouble,
