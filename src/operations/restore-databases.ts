@@ -1,6 +1,6 @@
 import type { LoadingDatabase, TableName } from '../ports/dump-engine.ts';
 import { dumpBytes } from './read-archive.ts';
-import { databaseOf, type DatabaseMove } from './restore-moves.ts';
+import { databaseOf, emptiedBy, type DatabaseMove } from './restore-moves.ts';
 import type { Prepared } from './restore-promotion.ts';
 import { restoredDiffers, type RestoredDatabase, type Restoring } from './restore-request.ts';
 
@@ -37,7 +37,7 @@ interface Loaded {
   readonly restoring: Restoring;
   readonly move: DatabaseMove;
   readonly database: LoadingDatabase;
-  readonly proven: Pick<RestoredDatabase, 'tables' | 'rows' | 'compared' | 'location'>;
+  readonly proven: Pick<RestoredDatabase, 'tables' | 'rows' | 'withoutRows' | 'compared' | 'location'>;
 }
 
 async function load({ context, reading, request }: Restoring, { unit }: DatabaseMove, database: LoadingDatabase): Promise<void> {
@@ -83,6 +83,10 @@ function preparedTables(loaded: Loaded, tables: readonly TableName[]): Prepared<
   };
 }
 
-function countsOf({ unit }: DatabaseMove): Pick<RestoredDatabase, 'tables' | 'rows'> {
-  return { tables: unit.dump.tables.length, rows: unit.dump.tables.reduce((sum, table) => sum + table.rows, 0) };
+function countsOf({ unit, tables }: DatabaseMove): Pick<RestoredDatabase, 'tables' | 'rows' | 'withoutRows'> {
+  return {
+    tables: unit.dump.tables.length,
+    rows: unit.dump.tables.reduce((sum, table) => sum + table.rows, 0),
+    withoutRows: tables === null ? emptiedBy(unit) : [],
+  };
 }

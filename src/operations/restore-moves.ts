@@ -25,6 +25,11 @@ export interface DatabaseMove {
   readonly place: string;
 }
 
+/** Tables that a restore of this dump makes empty, since their rows were left out on purpose, as `SCHEMA.TABLE`. */
+export function emptiedBy({ dump }: DumpRecord): readonly string[] {
+  return (dump.withoutRows ?? []).map(({ schema, name }) => `${schema}.${name}`);
+}
+
 export interface MoveRequest {
   readonly destination: Destination;
   readonly manifest: Manifest;

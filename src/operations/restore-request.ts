@@ -35,6 +35,8 @@ export interface RestoredDatabase {
   readonly tables: number;
   readonly compared: CompareDepth;
   readonly rows: number;
+  /** Tables whose rows were left out of the backup on purpose, as `SCHEMA.TABLE`: they are there, and empty. */
+  readonly withoutRows: readonly string[];
   /** Where the replaced database is now; null when there was none. */
   readonly oldName: string | null;
   /** For single tables: the schema they were put into. */

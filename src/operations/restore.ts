@@ -1,10 +1,10 @@
-import type { TreeRecord } from '../domain/manifest.ts';
+import type { DumpRecord, TreeRecord } from '../domain/manifest.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { OperationContext } from './context.ts';
 import { recordRun, type RunReport } from './record-run.ts';
 import { prepareDatabase, restoreGlobals } from './restore-databases.ts';
 import { prepareInPlace, tellLeftBehind, toDirectory } from './restore-files.ts';
-import { databaseMoves, type DatabaseMove } from './restore-moves.ts';
+import { databaseMoves, emptiedBy, type DatabaseMove } from './restore-moves.ts';
 import { placesInPlace, requireOwnKept } from './restore-places.ts';
 import { promoteAll, type Prepared } from './restore-promotion.ts';
 import { treesOf, type RestoreDetails, type RestoreRequest, type Restoring } from './restore-request.ts';
@@ -41,11 +41,17 @@ function describeMove({ unit, tables }: DatabaseMove): Pick<IntendedChange, 'wha
     return { what: 'roles and tablespaces', effect: 'those that are missing are made; those that exist stay as they are' };
   if (tables === null)
     return {
-      what: `database "${unit.name}" (${unit.dump.tables.length} tables)`,
+      what: `database "${unit.name}" (${describeTables(unit)})`,
       effect: 'loaded beside, compared with the manifest, then swapped in; what stands there is kept under a dated name',
     };
   const names = tables.map((table) => `${table.schema}.${table.name}`).join(', ');
   return { what: `table ${names} of database "${unit.name}"`, effect: 'put into a schema of its own; nothing there is changed' };
+}
+
+function describeTables(unit: DumpRecord): string {
+  const empty = emptiedBy(unit);
+  const count = `${unit.dump.tables.length + empty.length} tables`;
+  return empty.length === 0 ? count : `${count}; empty, since their rows were left out of the backup: ${empty.join(', ')}`;
 }
 
 function fileChanges(request: Omit<RestoreRequest, 'store' | 'signal'>, selection: Selection): IntendedChange[] {

@@ -41,7 +41,13 @@ plans:
   ]);
 
   expect(await installation.json(['drill'])).toMatchObject({ outcome: 'succeeded' });
-  await installation.json(['restore', snapshotId, '--to-database', copy.cluster.url(copy.name), '--only', database.name, '--yes']);
+  const restore = ['restore', snapshotId, '--to-database', copy.cluster.url(copy.name), '--only', database.name];
+  const withoutRows = ['audit.events', 'audit.unused', 'public.sessions'];
+  const empty = `empty, since their rows were left out of the backup: ${withoutRows.join(', ')}`;
+  expect((await installation.run(restore)).stderr).toContain(`(4 tables; ${empty})`);
+  expect((await installation.run([...restore, '--yes'])).stdout).toContain(`empty in ${copy.name}, since their rows were left out`);
+  await copy.cluster.query('postgres', `DROP DATABASE "${copy.name}" WITH (FORCE)`);
+  expect(await installation.json([...restore, '--yes'])).toMatchObject({ details: { databases: [{ tables: 1, withoutRows }] } });
   const counts =
     'SELECT (SELECT count(*) FROM notes)::int AS notes, (SELECT count(*) FROM sessions)::int AS sessions, (SELECT count(*) FROM audit.events)::int AS events';
   expect(await copy.cluster.query(copy.name, counts)).toEqual([{ notes: 100_000, sessions: 0, events: 0 }]);

@@ -165,6 +165,11 @@ function describe(report: RestoreReport, terminal: Terminal): string {
         ? `  database ${restored.database} on ${restored.location}: ${restored.tables} tables, ${restored.rows} rows, ${restored.compared === 'full' ? 'all equal to the manifest' : 'as many as in the manifest'}${restored.oldName === null ? '' : `; the old one is now "${restored.oldName}"`}`
         : `  tables are in schema "${restored.schema}" of database ${restored.database} on ${restored.location}`,
     ),
+    ...databases
+      .filter(({ withoutRows }) => withoutRows.length > 0)
+      .map(
+        ({ database, withoutRows }) => `  empty in ${database}, since their rows were left out of the backup: ${withoutRows.join(', ')}`,
+      ),
     ...(files?.places ?? []).map(({ path, kept }) => `  files in ${path}${kept === null ? '' : `; what stood there is now ${kept}`}`),
     ...(files === null
       ? []
