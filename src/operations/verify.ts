@@ -139,7 +139,8 @@ async function partFindings(context: OperationContext, reading: ArchiveReading, 
   const archives = parts.filter((part) => part.role === 'archive');
   const listing = parts.find((part) => part.role === 'contents');
   if (depth === 'present') return await findingsOf(parts, (part) => drain(storedBytes(reading, part, onBytes)));
-  return await new ContentCheck({ context, reading, listing, onBytes }).findings(archives);
+  await using check = new ContentCheck({ context, reading, listing, onBytes });
+  return await check.findings(archives);
 }
 
 async function findingsOf(parts: readonly Part[], check: (part: Part) => Promise<void>): Promise<string[]> {
@@ -166,7 +167,7 @@ interface ContentCheckOptions {
 }
 
 /** Reads all archives to the end beside the contents listing, which has its entries in the same order. */
-class ContentCheck {
+class ContentCheck implements AsyncDisposable {
   readonly #options: ContentCheckOptions;
   readonly #listing: ListingReader | undefined;
   readonly #found: string[] = [];
@@ -182,6 +183,11 @@ class ContentCheck {
     const { listing } = this.#options;
     if (listing !== undefined) thrown.push(...(await findingsOf([listing], (part) => this.#endOfListing(part, thrown.length > 0))));
     return [...thrown, ...this.#found];
+  }
+
+  /** A check that was called off midway has read only a part of the listing. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#listing?.close();
   }
 
   async #checkArchive(part: Part): Promise<void> {
