@@ -4,8 +4,9 @@ import { deserialize, serialize } from 'node:v8';
 import { isHoldfastError } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { History } from '../ports/history.ts';
+import { sqliteTrouble } from '../platform/sqlite-errors.ts';
 import { createSqliteFile, openSqliteFile } from '../platform/sqlite-file.ts';
-import { damagedHistory, isSqliteError, translated } from './history-errors.ts';
+import { damagedHistory, translated } from './history-errors.ts';
 
 /** Everything that changes a history. */
 export type WriteMethod =
@@ -20,8 +21,6 @@ export type WriteMethod =
   | 'recordDeletion';
 
 export type Write = { [M in WriteMethod]: { readonly method: M; readonly args: Parameters<History[M]> } }[WriteMethod];
-
-const busyCode = 5;
 
 /**
  * Writes that wait for the history, in their order, in a file of their own that is there from the first time on that it was
@@ -94,7 +93,7 @@ export class Spool implements Disposable {
       return { [Symbol.dispose]: () => lock.close() };
     } catch (error) {
       lock.close();
-      if (isSqliteError(error) && (error.errcode & 0xff) === busyCode) return undefined;
+      if (sqliteTrouble(error) === 'busy') return undefined;
       throw translated(error, file);
     }
   }

@@ -8,6 +8,7 @@ import { HoldfastError } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { PlanLock } from '../ports/plan-lock.ts';
 import { makePrivateDirectory, replaceFile, unlinkIfPresent } from './atomic-file.ts';
+import { sqliteTrouble } from './sqlite-errors.ts';
 import { isSystemError } from './system-error.ts';
 
 /** Somebody who only asks whether the lock is held has it for an instant; that must not make a run give up, or pass for one. */
@@ -16,7 +17,6 @@ const askAttempts = 2;
 const attemptDelayMs = 40;
 
 const noSpace = ['ENOSPC', 'EDQUOT'] as const;
-const sqliteBusy = 5;
 /** A plan, and after a dot what is locked besides its backups. */
 const planName = /^[a-z0-9][a-z0-9_-]{0,63}(?:\.drill|\.beside)?$/;
 
@@ -141,7 +141,7 @@ async function tryLock(file: string, transaction: string): Promise<DatabaseSync 
     return database;
   } catch (error) {
     database?.close();
-    if (error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy) return undefined;
+    if (sqliteTrouble(error) === 'busy') return undefined;
     throw unusable(file, error);
   }
 }

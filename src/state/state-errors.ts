@@ -1,48 +1,17 @@
 import { HoldfastError } from '../domain/errors.ts';
+import { sqliteProblems, type SqliteTrouble, sqliteTrouble } from '../platform/sqlite-errors.ts';
 
-interface Meaning {
-  readonly problem: string;
-  readonly hint: string;
-}
-
-const damaged: Meaning = {
-  problem: 'the file is damaged or is no database',
-  hint: 'Move it away and start the service again: backups are not concerned, but users and tokens have to be made anew',
+const hints: Readonly<Record<SqliteTrouble, string>> = {
+  damaged: 'Move it away and start the service again: backups are not concerned, but users and tokens have to be made anew',
+  unreachable: 'Give the user who runs Holdfast the right to read and write it; HOLDFAST_DATA_DIR can name another place',
+  full: 'Free space on the drive that holds it, then try again',
+  busy: 'Wait until other Holdfast commands are done, then try again',
 };
-const unreachable: Meaning = {
-  problem: 'the file cannot be opened, read or written',
-  hint: 'Give the user who runs Holdfast the right to read and write it; HOLDFAST_DATA_DIR can name another place',
-};
-const full: Meaning = { problem: 'no space is left on its drive', hint: 'Free space on the drive that holds it, then try again' };
-const busy: Meaning = {
-  problem: 'another process has been writing to it for too long',
-  hint: 'Wait until other Holdfast commands are done, then try again',
-};
-
-/** By SQLite's primary result code: https://www.sqlite.org/rescode.html */
-const meanings: Readonly<Record<number, Meaning>> = {
-  3: unreachable,
-  5: busy,
-  6: busy,
-  8: unreachable,
-  10: unreachable,
-  11: damaged,
-  13: full,
-  14: unreachable,
-  26: damaged,
-};
-
-const constraintFailed = 19;
 
 /** What a failed query means for the user; errors that only a bug can cause are passed on. */
 export function translated(error: unknown, file: string): unknown {
-  const meaning = meanings[primaryCode(error) ?? 0];
-  return meaning === undefined ? error : unreadable(file, meaning, error);
-}
-
-/** True when a value that must be there only once is there already. */
-export function isTaken(error: unknown): boolean {
-  return primaryCode(error) === constraintFailed;
+  const trouble = sqliteTrouble(error);
+  return trouble === null ? error : unreadable(file, { problem: sqliteProblems[trouble], hint: hints[trouble] }, error);
 }
 
 export function newerState(file: string, versions: { readonly found: number; readonly known: number }): HoldfastError {
@@ -56,10 +25,6 @@ export function stateNotMade(file: string, cause: unknown): HoldfastError {
   return unreadable(file, { problem, hint }, cause);
 }
 
-function unreadable(file: string, { problem, hint }: Meaning, cause?: unknown): HoldfastError {
+function unreadable(file: string, { problem, hint }: { readonly problem: string; readonly hint: string }, cause?: unknown): HoldfastError {
   return new HoldfastError('STATE_UNREADABLE', `Cannot use the state of the service "${file}": ${problem}`, { hint, cause });
-}
-
-function primaryCode(error: unknown): number | undefined {
-  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
 }

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { Kysely, Selectable } from 'kysely';
 import { HoldfastError } from '../domain/errors.ts';
 import type { Role } from '../domain/principal.ts';
+import { isTaken } from '../platform/sqlite-errors.ts';
 import type { Accounts, StoredUser, User } from '../ports/service-state.ts';
 import { instant, stored } from './instants.ts';
 import type { StateSchema, UsersTable } from './schema.ts';
-import { isTaken } from './state-errors.ts';
 
 type Users = Pick<Accounts, 'countUsers' | 'createUser' | 'updateUser' | 'deleteUser' | 'users' | 'userByName' | 'userById' | 'userByOidc'>;
 
