@@ -54,8 +54,8 @@ export async function run(argv: readonly string[], doors: Doors, version: string
     await program.parseAsync([...argv], { from: 'user' });
     return ended.exit;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-    return showError(error, doors.terminal);
+    if (!(error instanceof CommanderError)) return showError(error, doors.terminal);
+    return error.exitCode === 0 ? exitCodes.done : showMisuse(error, doors.terminal);
   } finally {
     doors.terminal.endProgress();
   }
@@ -71,9 +71,8 @@ function buildProgram(doors: Doors, version: string, ended: { exit: ExitCode }):
     )
     .option('--store <dir>', 'look into this local store too, configured or not')
     .option('--json', 'print results as JSON')
-    .showHelpAfterError('See holdfast --help')
     .exitOverride()
-    .configureOutput({ writeErr: (text) => doors.terminal.error(text.replace(/^error: /, '').trim()) })
+    .configureOutput({ writeErr: (text) => doors.terminal.aside(text), outputError: () => undefined })
     .addHelpText(
       'after',
       '\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 degraded, 4 not proven, 5 busy, 130 interrupted, 143 terminated.',
@@ -111,6 +110,16 @@ function commandSetup(doors: Doors, ended: { exit: ExitCode }): CommandSetup {
   const withWorld = <Flags>(first: Needs | WorldAction<Flags>, second?: WorldAction<Flags>): CommanderAction =>
     typeof first === 'function' ? inWorld({ missingSecrets: 'refuse' }, first) : inWorld(first, second!);
   return { plain, withWorld };
+}
+
+/** A command line that means nothing. One that breaks off at a word with commands of its own was answered with their help. */
+function showMisuse({ code, message }: CommanderError, terminal: Terminal): ExitCode {
+  if (code === 'commander.help' && !terminal.isJson) return exitCodes.usage;
+  const what =
+    code === 'commander.help'
+      ? 'The command is not complete'
+      : message.replace(/^error: (.)/, (_whole, first: string) => first.toUpperCase()).replace('\n', ' ');
+  return showError(new HoldfastError('USAGE', what, { hint: 'See holdfast --help' }), terminal);
 }
 
 function showError(error: unknown, terminal: Terminal): ExitCode {

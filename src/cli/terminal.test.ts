@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { Terminal } from './terminal.ts';
 
 function terminalOf(columns: number | undefined) {
@@ -15,7 +15,7 @@ function terminalOf(columns: number | undefined) {
     terminal.endProgress();
     return written.map((text) => text.replace('\r\u001b[K', '')).find((text) => text !== '') ?? '';
   };
-  return { terminal, halfDone };
+  return { terminal, halfDone, written };
 }
 
 describe('a terminal', () => {
@@ -36,4 +36,10 @@ describe('a terminal', () => {
     expect(line).toMatch(expected);
     expect(line.length).toBeLessThan(columns);
   });
+});
+
+test('what to do next stands below a warning, facts at its end', () => {
+  const { terminal, written } = terminalOf(undefined);
+  terminal.warn('The disk is nearly full', { freeBytes: 3, store: 'usb', next: 'Make room' });
+  expect(written.join('')).toBe('warning: The disk is nearly full freeBytes=3 store=usb\n  → Make room\n');
 });

@@ -127,18 +127,21 @@ export class Terminal implements Progress, Log {
     this.#say(this.#paint('error', 31), message, fields);
   }
 
-  /** An error, and below it what to do. */
   failure(error: { readonly code: string; readonly message: string; readonly hint: string }): void {
-    this.#say(this.#paint('error', 31), `${error.message} [${error.code}]`);
-    this.#err.write(`  → ${error.hint}\n`);
+    this.error(`${error.message} [${error.code}]`, { next: error.hint });
   }
 
-  #say(level: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
+  /** Help that nobody asked for: beside the result, and only for people. */
+  aside(text: string): void {
+    if (!this.#json) this.#err.write(text);
+  }
+
+  /** The line, with the facts at its end; what to do next stands below. */
+  #say(level: string, message: string, { next, ...fields }: Readonly<Record<string, unknown>> = {}): void {
     this.endProgress();
-    const facts = Object.entries(fields ?? {}).map(
-      ([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-    );
-    this.#err.write(`${level === '' ? '' : `${level}: `}${message}${facts.join('')}\n`);
+    const facts = Object.entries(fields).map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+    const advice = typeof next === 'string' ? `  → ${next}\n` : '';
+    this.#err.write(`${level === '' ? '' : `${level}: `}${message}${facts.join('')}\n${advice}`);
   }
 
   #paint(text: string, code: number): string {

@@ -275,6 +275,24 @@ describe('help', () => {
   });
 });
 
+describe('a command line that means nothing', () => {
+  it.each([
+    { args: ['bakup'], message: /^Unknown command 'bakup' \(Did you mean backup\?\)$/ },
+    { args: ['backup', '--bogus'], message: /^Unknown option '--bogus'$/ },
+    { args: ['schedule'], message: /not complete/ },
+    { args: [], message: /not complete/ },
+  ])('$args is told to programs as every error is', async ({ args, message }) => {
+    const { exitCode, stdout } = await installation.run([...args, '--json']);
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([2, { error: { code: 'USAGE', message: expect.stringMatching(message) } }]);
+  });
+
+  it('is answered with help where a command is missing, and with the mistake elsewhere', async () => {
+    const [bare, misspelt] = [await installation.run([]), await installation.run(['bakup'])];
+    expect([bare.exitCode, bare.stdout, bare.stderr.slice(0, 16)]).toEqual([2, '', 'Usage: holdfast ']);
+    expect(misspelt.stderr).toBe("error: Unknown command 'bakup' (Did you mean backup?) [USAGE]\n  → See holdfast --help\n");
+  });
+});
+
 describe('completion', () => {
   it('loads in bash and completes commands', async () => {
     const { stdout } = await installation.run(['completion', 'bash']);
