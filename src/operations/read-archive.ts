@@ -39,7 +39,7 @@ export async function* storedBytes(
     yield chunk;
     freeMemory(chunk);
   }
-  const where = `"${part.name}" in "${reading.store.location}"`;
+  const where = `"${part.name}" in "${reading.store.location}": it`;
   if (sizeBytes !== part.sizeBytes) throw damaged('LENGTH_MISMATCH', `${where} has ${sizeBytes} bytes, ${part.sizeBytes} were written`);
   if (hash.digest('hex') !== part.sha256)
     throw damaged('DIGEST_MISMATCH', `${where} has other bytes than were written: its SHA-256 is not the manifest's`);
