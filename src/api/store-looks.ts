@@ -2,6 +2,7 @@ import { HoldfastError } from '../domain/errors.ts';
 import type { PlanStore } from '../domain/plan.ts';
 import { storesOf } from '../operations/choose.ts';
 import { tellError, tolerateHistory } from '../operations/record-run.ts';
+import { probeToWrite } from '../operations/snapshots-so-far.ts';
 import { synchronise } from '../operations/synchronise.ts';
 import type { ApiContext } from './api-context.ts';
 import type { StoreState } from './contract.ts';
@@ -71,7 +72,7 @@ export class StoreLooks implements AsyncDisposable {
     const unseen = this.#unseen(planStore);
     try {
       await using store = await world.openStore(planStore);
-      if (probing) await store.probe(patience);
+      if (probing) await probeToWrite(store, world, patience);
       const space = await store.space(patience);
       // A history that is built anew takes its time, and says nothing against the store.
       const unreadable = (await tolerateHistory(world, () => synchronise(store, world.history, this.#stopping.signal))) ?? [];

@@ -3,9 +3,9 @@ import type { Plan, PlanStore } from '../domain/plan.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { OperationContext } from './context.ts';
 import { copyAndProve } from './copy-to-store.ts';
-import { closeAllDeadRuns, recordRun, tolerateHistory, type RunReport } from './record-run.ts';
+import { closeAllDeadRuns, recordRun, type RunReport } from './record-run.ts';
 import type { CopyResult } from './settle.ts';
-import { synchroniseToWrite } from './snapshots-so-far.ts';
+import { probeToWrite } from './snapshots-so-far.ts';
 
 export interface CopyReport extends RunReport {
   readonly plan: string;
@@ -38,8 +38,7 @@ export async function copyRun({ plan, found, to, signal }: CopyRunRequest, conte
       await closeAllDeadRuns(context, plan.name);
       await using from = await context.openStore(planStore);
       await using store = await context.openStore(to);
-      await tolerateHistory(context, () => synchroniseToWrite(store, context.history, signal));
-      await store.probe(signal);
+      await probeToWrite(store, context, signal);
       if ((await store.listNames(signal)).includes(snapshot.manifest.id)) throw thereAlready(snapshot, to);
       await store.sweep(plan.name, signal);
       const depth = plan.verify === 'none' ? 'readable' : plan.verify;

@@ -9,7 +9,7 @@ import { copySnapshot } from './copy.ts';
 import { failedOutcome, tellError, tolerateHistory } from './record-run.ts';
 import { requireSpace } from './require-space.ts';
 import { expireAfter, prove, type CopyResult, type Settling, type StoreResult } from './settle.ts';
-import { synchroniseToWrite } from './snapshots-so-far.ts';
+import { probeToWrite } from './snapshots-so-far.ts';
 import { verifySnapshot } from './verify.ts';
 
 interface Copying {
@@ -30,8 +30,7 @@ export async function copyToStore(planStore: PlanStore, copying: Copying, contex
   const { plan, snapshot, depth, signal } = copying;
   try {
     await using store = await context.openStore(planStore);
-    await tolerateHistory(context, () => synchroniseToWrite(store, context.history, signal));
-    await store.probe(signal);
+    await probeToWrite(store, context, signal);
     await store.sweep(plan.name, signal);
     const settling = { plan, planStore, store, depth, signal };
     const { snapshotId: _, ...newest } = await copyAndProve(snapshot, { ...copying, settling }, context);

@@ -5,6 +5,7 @@ import { newestFirst, type SnapshotSummary } from '../domain/snapshot.ts';
 import type { History } from '../ports/history.ts';
 import type { Store } from '../ports/store.ts';
 import { firstStore, type OperationContext } from './context.ts';
+import { tolerateHistory } from './record-run.ts';
 import { synchronise, type UnreadableManifest } from './synchronise.ts';
 
 type ManifestSummary = Omit<Manifest, 'units'>;
@@ -54,7 +55,7 @@ export async function snapshotsSoFar(plan: Plan, store: Store, context: Operatio
  * Synchronises with a store that is about to be written to. One that does not exist is made by the first write, unless it
  * held snapshots and its drive is not there: then this throws `STORE_ABSENT`, so it comes before anything that would make it anew.
  */
-export async function synchroniseToWrite(store: Store, history: History, signal: AbortSignal): Promise<readonly UnreadableManifest[]> {
+async function synchroniseToWrite(store: Store, history: History, signal: AbortSignal): Promise<readonly UnreadableManifest[]> {
   try {
     return await synchronise(store, history, signal);
   } catch (error) {
@@ -66,6 +67,15 @@ export async function synchroniseToWrite(store: Store, history: History, signal:
     for (const { manifest } of known) await history.forgetSnapshot({ store: store.name, id: manifest.id });
     return [];
   }
+}
+
+/**
+ * Tries whether a store can be written to. Throws `STORE_ABSENT` before anything is made where the drive of one that held
+ * snapshots is not mounted.
+ */
+export async function probeToWrite(store: Store, context: OperationContext, signal: AbortSignal): Promise<void> {
+  await tolerateHistory(context, () => synchroniseToWrite(store, context.history, signal));
+  await store.probe(signal);
 }
 
 type Identified = { readonly manifest: { readonly id: string } };

@@ -146,6 +146,8 @@ describe('a store', () => {
     await notes.installation.json(['backup']);
     await disk.unmount('clean');
     expect(await failedBackup(notes)).toEqual([1, 'STORE_ABSENT']);
+    const probed = await notes.installation.run(['probe', '--json']);
+    expect([probed.exitCode, probed.stdout]).toEqual([1, expect.stringContaining('STORE_ABSENT')]);
     expect(await filesIn(disk.path)).toEqual([]);
     await disk.mountAgain();
     expect(await notes.installation.json(['backup'])).toMatchObject({ outcome: 'succeeded' });

@@ -3,6 +3,7 @@ import { formatBytes } from '../../domain/byte-size.ts';
 import type { Plan, PlanSource } from '../../domain/plan.ts';
 import { choosePlan, withStore } from '../../operations/choose.ts';
 import { tellError } from '../../operations/record-run.ts';
+import { probeToWrite } from '../../operations/snapshots-so-far.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { CommandContext, CommandSetup } from '../command.ts';
 
@@ -49,7 +50,7 @@ async function probeSource({ world, signal }: CommandContext, planned: PlanSourc
 
 async function probeStore({ world, signal }: CommandContext, planStore: Parameters<typeof withStore>[1]): Promise<string> {
   return await withStore(world, planStore, async (store) => {
-    await store.probe(signal);
+    await probeToWrite(store, world, signal);
     const space = await store.space(signal);
     return space === null
       ? 'writes and reads'
