@@ -35,7 +35,7 @@ ENV HOLDFAST_DATA_DIR=/var/lib/holdfast \
     PATH=/opt/holdfast/bin:$PATH
 USER 10001
 # The root file system is read-only when it runs, so what Node compiles is kept from now.
-RUN holdfast --help >/dev/null && holdfast config schema >/dev/null
+RUN holdfast serve --help >/dev/null
 VOLUME ["/var/lib/holdfast", "/app/data/backups"]
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["node", "--disable-warning=ExperimentalWarning", "/opt/holdfast/deploy/health-check.ts"]

@@ -104,10 +104,31 @@ describe('bin/holdfast', () => {
     script('fake/node', `[ "$1" = --version ] && echo v24.15.0 || exec '${process.execPath}' "$@"`);
     expect((await holdfast()).code).toBe(0);
   });
+
+  test('a service finds everything compiled: what strips types would stay in its memory', async () => {
+    install();
+    write('src/part.ts', 'export const part: string = "part";\n');
+    write(
+      'src/main.ts',
+      `const { part } = await import('./part.ts');
+const loaded: string[] = (process as unknown as { moduleLoadList: string[] }).moduleLoadList;
+console.log(part, loaded.some((name) => name.includes('amaro')) ? 'strips types' : 'finds them stripped');\n`,
+    );
+    expect((await holdfast()).stdout).toBe('part strips types\n');
+    write('src/part.ts', 'export const part: string = "new part";\n');
+    utimesSync(join(checkout, 'src', 'part.ts'), new Date(), new Date(Date.now() + 60_000));
+    expect((await holdfast({}, ['serve'])).stdout).toBe('new part finds them stripped\n');
+  });
+
+  test('every module can be compiled before it is needed', async () => {
+    const args = ['--disable-warning=ExperimentalWarning', '--import', join(root, 'bin', 'load-all.mjs'), join(root, 'src', 'main.ts')];
+    const cache = { NODE_COMPILE_CACHE: join(scratch, 'cache') };
+    expect(await run(process.execPath, [...args, '--version'], cache, scratch)).toMatchObject({ code: 0, stderr: '' });
+  });
 });
 
-function holdfast(environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  return run(join(checkout, 'bin', 'holdfast'), [], environment, scratch);
+function holdfast(environment: Readonly<Record<string, string>> = {}, args: readonly string[] = []): Promise<Ended> {
+  return run(join(checkout, 'bin', 'holdfast'), args, environment, scratch);
 }
 
 function run(program: string, args: readonly string[], environment: Readonly<Record<string, string>>, cwd: string): Promise<Ended> {

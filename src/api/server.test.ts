@@ -1,4 +1,5 @@
 import { once as event } from 'node:events';
+import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { mkdtemp, rename, rm } from 'node:fs/promises';
@@ -557,3 +558,11 @@ async function statusOver(socketPath: string, path: string): Promise<number> {
   response.resume();
   return response.statusCode ?? 0;
 }
+
+test('compilers of schemas, which no route of ours needs, take no memory', async () => {
+  await using service = await samples();
+  expect((await fetch(`${service.url}/healthz`)).status).toBe(200);
+  const loaded = Object.keys(createRequire(import.meta.url).cache);
+  expect(loaded.filter((file) => file.includes('/node_modules/fastify/'))).not.toEqual([]);
+  expect(loaded.filter((file) => /\/node_modules\/(?:ajv|@fastify\/ajv-compiler)\//u.test(file))).toEqual([]);
+});
