@@ -22,8 +22,8 @@ export async function admit(route: AnyRoute, request: FastifyRequest, { authenti
   const exchange = exchangeOf(request);
   refuseForeignPage(request, exchange.seen.origin);
   if (route.needs !== 'public') {
-    const { address, origin } = exchange.seen;
-    exchange.principal = await authenticate({ method: request.method, header: headerOf(request), address, origin });
+    const { origin, base } = exchange.seen;
+    exchange.principal = await authenticate({ method: request.method, header: headerOf(request), origin, base });
     if (exchange.principal === null) throw unauthenticated();
     if (!mayAct(exchange.principal, route.needs, null)) throw forbidden(route);
   }

@@ -33,8 +33,8 @@ declare module 'fastify' {
 export type Authenticate = (request: {
   readonly method: string;
   readonly header: (name: string) => string | undefined;
-  readonly address: string;
   readonly origin: string;
+  readonly base: string;
 }) => Promise<Principal | null>;
 
 /** Those that go on. */

@@ -51,7 +51,8 @@ export function openApi(routes: readonly AnyRoute[], { version, basePath }: { re
           type: 'apiKey',
           in: 'cookie',
           name: 'holdfast',
-          description: 'Set by signing in; acts need X-CSRF-Token as told by GET /api/v1/me',
+          description:
+            'Set by signing in, over https with the prefix __Host-, below a path __Secure-; acts need X-CSRF-Token as told by GET /api/v1/me',
         },
       },
     },

@@ -3,13 +3,15 @@ import { expectCode } from '../../../test/contracts/object-store.ts';
 import { openTestAccess, type TestAccess } from '../../../test/fixtures/access-context.ts';
 import { createUser, issueToken, revokeToken } from '../../operations/accounts.ts';
 import { openAuthenticate } from './authenticate.ts';
+import type { CookieScope } from './cookies.ts';
 import { closedSession, csrfToken, openSession, sessionToken } from './session.ts';
 
 const hour = 3_600_000;
 
 function asking(access: TestAccess) {
   const authenticate = openAuthenticate(access);
-  return (headers: Readonly<Record<string, string>>, method = 'GET') => authenticate({ method, header: (name) => headers[name] });
+  return (headers: Readonly<Record<string, string>>, method = 'GET', at: CookieScope = visit) =>
+    authenticate({ method, header: (name) => headers[name], origin: at.origin, base: at.base });
 }
 
 const visit = { address: '192.0.2.1', origin: 'http://holdfast.test', base: '', header: () => 'Firefox' };
@@ -17,7 +19,7 @@ const visit = { address: '192.0.2.1', origin: 'http://holdfast.test', base: '', 
 async function signedIn(access: TestAccess) {
   const user = await createUser(access, { name: 'Ada', role: 'operator', password: 'correct horse battery' });
   const cookie = (await openSession(access, user, visit)).split(';', 1)[0] ?? '';
-  return { user, cookie, csrf: csrfToken(sessionToken(() => cookie) ?? '') };
+  return { user, cookie, csrf: csrfToken(sessionToken({ ...visit, header: () => cookie }) ?? '') };
 }
 
 it('a token acts with its role and for its plans, until it expires', async () => {
@@ -98,7 +100,7 @@ it('a session ends when it was idle for a day, when its time is over, and with i
 it.each([
   ['http://holdfast.test', '', 'holdfast', '/', false],
   ['https://holdfast.test', '', '__Host-holdfast', '/', true],
-  ['https://holdfast.test', '/backup', 'holdfast', '/backup/', true],
+  ['https://holdfast.test', '/backup', '__Secure-holdfast', '/backup/', true],
 ])('the cookie for %s%s is %s', async (origin, base, name, path, isSecure) => {
   await using access = await openTestAccess();
   const user = await createUser(access, { name: 'Ada', role: 'viewer', password: 'correct horse battery' });
@@ -108,4 +110,22 @@ it.each([
   expect(attributes).toEqual(expected);
   expect(closedSession({ origin, base })).toContain(`${name}=; `);
   expect(closedSession({ origin, base })).toContain('Max-Age=0');
+});
+
+it('over https a cookie counts under the name that only the service itself can set', async () => {
+  await using access = await openTestAccess();
+  const { user, cookie } = await signedIn(access);
+  const ask = asking(access);
+  const [whole, below] = [
+    { origin: 'https://holdfast.test', base: '' },
+    { origin: 'https://holdfast.test', base: '/backup' },
+  ];
+  for (const at of [whole, below]) {
+    const value = (await openSession(access, user, { ...visit, ...at })).split(';', 1)[0]?.split('=')[1] ?? '';
+    const prefix = at === whole ? '__Host-' : '__Secure-';
+    const other = at === whole ? '__Secure-' : '__Host-';
+    expect(await ask({ cookie: `${cookie}; ${prefix}holdfast=${value}` }, 'GET', at)).toMatchObject({ name: 'Ada' });
+    for (const planted of [cookie, `holdfast=${value}`, `${other}holdfast=${value}`])
+      expect(await ask({ cookie: planted }, 'GET', at)).toBeNull();
+  }
 });

@@ -3,15 +3,14 @@ import type { Principal } from '../../domain/principal.ts';
 import { hashOfSecret } from '../../operations/accounts.ts';
 import type { ApiToken } from '../../ports/service-state.ts';
 import type { AccessContext } from './access-context.ts';
-import { isCsrfToken, sessionOf, sessionToken } from './session.ts';
+import { isCsrfToken, sessionOf, sessionToken, type Visit } from './session.ts';
 
 const bearerForm = /^bearer +(\S+) *$/iu;
 /** Each note of use is a write to the drive. */
 const notedEveryMs = 60_000;
 
-interface Asked {
+interface Asked extends Pick<Visit, 'origin' | 'base' | 'header'> {
   readonly method: string;
-  readonly header: (name: string) => string | undefined;
 }
 
 /**
@@ -21,14 +20,15 @@ interface Asked {
  */
 export function openAuthenticate(context: Pick<AccessContext, 'state' | 'clock'>): (request: Asked) => Promise<Principal | null> {
   const notedAt = new Map<string, number>();
-  return async ({ method, header }) => {
+  return async (asked) => {
+    const { method, header } = asked;
     const authorization = header('authorization');
     if (authorization !== undefined) {
       const { id, name, role, plans } = await tokenOf(context, authorization);
       await noteUse(context, id, notedAt);
       return { kind: 'token', id, name, role, plans };
     }
-    const token = sessionToken(header);
+    const token = sessionToken(asked);
     const session = token === undefined ? undefined : await sessionOf(context, token);
     if (token === undefined || session === undefined) return null;
     const isRead = method === 'GET' || method === 'HEAD';

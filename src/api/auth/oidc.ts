@@ -4,7 +4,8 @@ import { type Role, roles } from '../../domain/principal.ts';
 import type { OidcSettings } from '../../domain/service-settings.ts';
 import type { StoredUser, User } from '../../ports/service-state.ts';
 import type { AccessContext } from './access-context.ts';
-import { cookie, cookieOf, type Visit } from './session.ts';
+import { cookieOf, setCookie } from './cookies.ts';
+import type { Visit } from './session.ts';
 import type { SignIn } from './sign-in.ts';
 
 /** Loaded when the first person signs in this way: most services never need it in memory. */
@@ -63,7 +64,8 @@ export class Oidc {
       code_challenge: await client.calculatePKCECodeChallenge(question.verifier),
       code_challenge_method: 'S256',
     });
-    return { location: location.href, cookie: this.#cookie(visit, this.#context.seal.seal(JSON.stringify(question))) };
+    const value = this.#context.seal.seal(JSON.stringify(question));
+    return { location: location.href, cookie: setCookie(cookieName, { value, scope: visit, maxAgeSeconds: validMs / 1000 }) };
   }
 
   /** The browser is back: `query` as it came. Throws `SIGN_IN_FAILED`, `FORBIDDEN` for whom no role is meant, and `RATE_LIMITED`. */
@@ -102,8 +104,8 @@ export class Oidc {
     }
   }
 
-  #question({ header }: Visit): Question | undefined {
-    const text = this.#context.seal.unseal(cookieOf(header, cookieName) ?? '');
+  #question(visit: Visit): Question | undefined {
+    const text = this.#context.seal.unseal(cookieOf(cookieName, visit) ?? '');
     if (text === null) return undefined;
     const question = JSON.parse(text) as Question;
     return question.endsAt > this.#context.clock.now().getTime() ? question : undefined;
@@ -157,11 +159,6 @@ export class Oidc {
       this.#known = undefined;
       throw unreachable(settings.issuer, cause);
     }
-  }
-
-  #cookie({ origin, base }: Visit, value: string): string {
-    const path = `${base}/api/v1/session/oidc`;
-    return cookie(cookieName, value, { path, isSecure: origin.startsWith('https:'), maxAgeSeconds: validMs / 1000 });
   }
 }
 

@@ -2,7 +2,9 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { hashOfSecret, newSecret } from '../../operations/accounts.ts';
 import type { SessionWithUser, User } from '../../ports/service-state.ts';
 import type { AccessContext } from './access-context.ts';
+import { cookieOf, type CookieScope, setCookie } from './cookies.ts';
 
+const cookieName = 'holdfast';
 const hourMs = 3_600_000;
 const idleMs = 24 * hourMs;
 /** Each note of use is a write to the drive. */
@@ -10,10 +12,8 @@ const notedEveryMs = 60_000;
 const longestAgent = 200;
 
 /** From where a browser came. */
-export interface Visit {
+export interface Visit extends CookieScope {
   readonly address: string;
-  readonly origin: string;
-  readonly base: string;
   readonly header: (name: string) => string | undefined;
 }
 
@@ -39,33 +39,17 @@ export async function openSession(
 }
 
 /** The `Set-Cookie` after which a browser has no session. */
-export function closedSession(visit: Pick<Visit, 'origin' | 'base'>): string {
+export function closedSession(visit: CookieScope): string {
   return sessionCookie('', visit, 0);
 }
 
-/** `__Host-` keeps other hosts of the same domain from setting it; it needs https and the whole host for itself. */
-function sessionCookie(token: string, { origin, base }: Pick<Visit, 'origin' | 'base'>, maxAgeSeconds: number): string {
-  const isSecure = origin.startsWith('https:');
-  const name = isSecure && base === '' ? '__Host-holdfast' : 'holdfast';
-  return cookie(name, token, { path: `${base}/`, isSecure, maxAgeSeconds });
-}
-
-export function cookie(
-  name: string,
-  value: string,
-  { path, isSecure, maxAgeSeconds }: { readonly path: string; readonly isSecure: boolean; readonly maxAgeSeconds: number },
-): string {
-  return `${name}=${value}; HttpOnly; SameSite=Lax; Path=${path}; Max-Age=${maxAgeSeconds}${isSecure ? '; Secure' : ''}`;
+function sessionCookie(value: string, scope: CookieScope, maxAgeSeconds: number): string {
+  return setCookie(cookieName, { value, scope, maxAgeSeconds });
 }
 
 /** The value of the session's cookie; undefined for none. */
-export function sessionToken(header: Visit['header']): string | undefined {
-  return cookieOf(header, '__Host-holdfast') ?? cookieOf(header, 'holdfast');
-}
-
-export function cookieOf(header: Visit['header'], name: string): string | undefined {
-  const pairs = (header('cookie') ?? '').split(';').map((pair) => pair.trim());
-  return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
+export function sessionToken(asked: Pick<Visit, 'origin' | 'base' | 'header'>): string | undefined {
+  return cookieOf(cookieName, asked);
 }
 
 /** The session of a cookie; undefined when it is unknown, expired, was idle for a day, or its user is disabled. */

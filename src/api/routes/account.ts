@@ -35,14 +35,15 @@ function meRoute({ state }: AccessContext): AnyRoute {
     summary: 'Who is asking, and what they may do; for a session, the X-CSRF-Token that each act has to carry',
     needs: 'viewer',
     replies: { 200: me },
-    handle: async ({ principal, header }) => {
+    handle: async (input) => {
+      const { principal } = input;
       if (principal?.kind !== 'user') {
         const plans = principal?.kind === 'token' ? principal.plans : null;
         const { name, role } = principal ?? { name: '', role: 'viewer' };
         return { status: 200, body: { name, kind: 'token', role, plans, csrf: null, totp: false, passkeys: [] } };
       }
       const { name, role, id } = principal;
-      const token = sessionToken(header);
+      const token = sessionToken(input);
       const csrf = token === undefined ? null : csrfToken(token);
       const totp = (await state.accounts.userById(id))?.hasTotp ?? false;
       const passkeys = (await state.accounts.passkeysOf(id)).map(shownPasskey);
