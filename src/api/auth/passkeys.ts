@@ -3,15 +3,13 @@ import { isIP } from 'node:net';
 import { HoldfastError } from '../../domain/errors.ts';
 import type { Passkey, User } from '../../ports/service-state.ts';
 import type { AccessContext } from './access-context.ts';
+import { PasskeyChallenges } from './passkey-challenges.ts';
 import type { Visit } from './session.ts';
 import type { SignIn } from './sign-in.ts';
 
 /** Loaded when the first passkey is used: most services never need it in memory. */
 const library = () => import('@simplewebauthn/server');
 
-const validMs = 5 * 60_000;
-/** Of challenges that wait for their answer; the oldest go. */
-const mostWaiting = 1000;
 const mostPerUser = 20;
 
 type AccessParts = Pick<AccessContext, 'state' | 'clock' | 'log'>;
@@ -24,15 +22,16 @@ type AccessParts = Pick<AccessContext, 'state' | 'clock' | 'log'>;
 export class Passkeys {
   readonly #context: AccessParts;
   readonly #signIn: SignIn;
-  readonly #challenges = new Map<string, { readonly userId: string | null; readonly endsMs: number }>();
+  readonly #challenges: PasskeyChallenges;
 
   constructor(context: AccessParts, signIn: SignIn) {
     this.#context = context;
     this.#signIn = signIn;
+    this.#challenges = new PasskeyChallenges(context.clock);
   }
 
-  /** What a browser asks its authenticators with, to make a passkey for this user. */
-  async registrationOptions(user: Pick<User, 'id' | 'name'>, { origin }: Pick<Visit, 'origin'>) {
+  /** What a browser asks its authenticators with, to make a passkey for this user. Throws `RATE_LIMITED`. */
+  async registrationOptions(user: Pick<User, 'id' | 'name'>, { origin, address }: Pick<Visit, 'origin' | 'address'>) {
     const known = await this.#context.state.accounts.passkeysOf(user.id);
     if (known.length >= mostPerUser) throw tooMany();
     const { generateRegistrationOptions } = await library();
@@ -46,7 +45,7 @@ export class Passkeys {
       excludeCredentials: known.map(({ credentialId, transports }) => ({ id: credentialId, transports: [...transports] })),
       authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
     });
-    this.#expect(options.challenge, user.id);
+    this.#challenges.expect(options.challenge, { userId: user.id, address });
     return options;
   }
 
@@ -59,7 +58,7 @@ export class Passkeys {
     const verified = await this.#orRefused(() =>
       verifyRegistrationResponse({
         response,
-        expectedChallenge: (challenge) => this.#take(challenge, user.id),
+        expectedChallenge: (challenge) => this.#challenges.take(challenge, user.id),
         expectedOrigin: origin,
         expectedRPID: partyOf(origin),
         requireUserVerification: true,
@@ -82,11 +81,11 @@ export class Passkeys {
     return passkey;
   }
 
-  /** What a browser asks its authenticators with, to sign in whoever is there. */
-  async signInOptions({ origin }: Pick<Visit, 'origin'>) {
+  /** What a browser asks its authenticators with, to sign in whoever is there. Throws `RATE_LIMITED`. */
+  async signInOptions({ origin, address }: Pick<Visit, 'origin' | 'address'>) {
     const { generateAuthenticationOptions } = await library();
     const options = await generateAuthenticationOptions({ rpID: partyOf(origin), userVerification: 'required' });
-    this.#expect(options.challenge, null);
+    this.#challenges.expect(options.challenge, { userId: null, address });
     return options;
   }
 
@@ -107,7 +106,7 @@ export class Passkeys {
     const verified = await this.#orRefused(() =>
       verifyAuthenticationResponse({
         response,
-        expectedChallenge: (challenge) => this.#take(challenge, null),
+        expectedChallenge: (challenge) => this.#challenges.take(challenge, null),
         expectedOrigin: origin,
         expectedRPID: partyOf(origin),
         credential: credentialOf(passkey),
@@ -118,19 +117,6 @@ export class Passkeys {
     await accounts.usedPasskey(passkey.credentialId, verified.authenticationInfo.newCounter, this.#context.clock.now());
     const user = await accounts.userById(passkey.userId);
     return user?.disabledAt === null ? user : undefined;
-  }
-
-  #expect(challenge: string, userId: string | null): void {
-    const [oldest] = this.#challenges.keys();
-    if (this.#challenges.size >= mostWaiting && oldest !== undefined) this.#challenges.delete(oldest);
-    this.#challenges.set(challenge, { userId, endsMs: this.#context.clock.monotonicMs() + validMs });
-  }
-
-  /** True once for a challenge that was put to this user, or to anybody. */
-  #take(challenge: string, userId: string | null): boolean {
-    const expected = this.#challenges.get(challenge);
-    this.#challenges.delete(challenge);
-    return expected !== undefined && expected.userId === userId && expected.endsMs > this.#context.clock.monotonicMs();
   }
 
   /** The library throws a plain error for whatever does not fit. */

@@ -1,7 +1,7 @@
-import { isIPv6 } from 'node:net';
 import { HoldfastError } from '../../domain/errors.ts';
 import { failuresOf } from '../../operations/accounts.ts';
 import type { AccessContext } from './access-context.ts';
+import { networkOf } from './network.ts';
 
 const minuteMs = 60_000;
 const windowMs = 15 * minuteMs;
@@ -83,20 +83,6 @@ export class SignInLimits {
 function subjectsOf({ name, address }: Attempt): readonly Subject[] {
   const place: Subject = { key: `address:${networkOf(address)}`, free: freeOfAddress };
   return name === null ? [place] : [{ key: failuresOf(name), free: freeOfName }, place];
-}
-
-/** Whoever has one IPv6 address has its /64. */
-function networkOf(address: string): string {
-  if (!isIPv6(address)) return address;
-  const [head = '', tail] = (address.split('%', 1)[0] ?? '').toLowerCase().split('::', 2);
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const gap = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => '0');
-  const groups = tail === undefined ? before : [...before, ...gap, ...after];
-  return groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/u, ''))
-    .join(':');
 }
 
 function tooOften(delayMs: number): HoldfastError {
