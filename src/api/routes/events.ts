@@ -3,7 +3,8 @@ import type { Principal } from '../../domain/principal.ts';
 import type { LiveRun, RunLogEntry } from '../../ports/runner.ts';
 import type { ApiContext } from '../api-context.ts';
 import { runKey, type StreamEvents } from '../contract.ts';
-import { EventStream } from '../event-stream.ts';
+import type { EventStream } from '../event-stream.ts';
+import { EventStreams } from '../event-streams.ts';
 import { presentLive } from '../present.ts';
 import { route, type AnyRoute } from '../route.ts';
 import { runNamed } from '../runs-seen.ts';
@@ -15,6 +16,7 @@ const mediaType = 'text/event-stream';
 const longestMs = 10 * 60_000;
 
 export function eventRoutes(context: ApiContext): readonly AnyRoute[] {
+  const streams = new EventStreams();
   return [
     route({
       method: 'GET',
@@ -24,7 +26,11 @@ export function eventRoutes(context: ApiContext): readonly AnyRoute[] {
       summary: 'Follow the status, every run and what runs log, as server-sent events',
       needs: 'viewer',
       replies: { 200: mediaType },
-      handle: async ({ principal, signal }) => followEverything(context, principal, signal).reply(),
+      handle: async ({ principal, signal }) => {
+        const stream = streams.open(principal, signal);
+        followEverything(context, principal, stream);
+        return stream.reply();
+      },
     }),
     route({
       method: 'GET',
@@ -37,7 +43,7 @@ export function eventRoutes(context: ApiContext): readonly AnyRoute[] {
       replies: { 200: mediaType },
       handle: async ({ params, principal, signal }) => {
         const known = await runNamed(context, principal, params.id);
-        const stream = new EventStream(signal);
+        const stream = streams.open(principal, signal);
         const live = context.queue.find(params.id);
         if (live !== undefined && live.state !== 'ended') followLive(context, live, stream);
         else {
@@ -50,9 +56,8 @@ export function eventRoutes(context: ApiContext): readonly AnyRoute[] {
   ];
 }
 
-function followEverything(context: ApiContext, principal: Principal | null, signal: AbortSignal): EventStream {
+function followEverything(context: ApiContext, principal: Principal | null, stream: EventStream): void {
   const { board, queue } = context;
-  const stream = new EventStream(signal);
   stream.endAfter(longestMs);
   stream.send('status', statusFor(context, principal));
   const seen = (key: string): boolean => sees(principal, queue.find(key)?.request.plan ?? null);
@@ -67,7 +72,6 @@ function followEverything(context: ApiContext, principal: Principal | null, sign
       if (seen(entry.key)) stream.send('log', presentLog(entry));
     }),
   );
-  return stream;
 }
 
 /** What was logged so far comes first. */

@@ -239,4 +239,18 @@ describe('a stream', () => {
     const text = await (await call(service, `GET /api/v1/runs/${id}/events`, { headers })).text();
     expect(text).toContain('"outcome":"failed"');
   });
+
+  test('is refused to whoever has twenty open, and given again when one has ended', async () => {
+    await using service = await serviceOfNotes();
+    const headers = await service.as('viewer');
+    const client = new AbortController();
+    const open = () => fetch(`${service.url}/api/v1/events`, { headers, signal: client.signal });
+    const replies = await Promise.all(Array.from({ length: 20 }, open));
+    expect(new Set(replies.map((reply) => reply.status))).toEqual(new Set([200]));
+    const refused = await open();
+    expect([refused.headers.get('retry-after'), ...(await refusal(refused))]).toEqual(['10', 429, 'RATE_LIMITED']);
+    await replies[0]?.body?.cancel();
+    await expect.poll(async () => (await open()).status).toBe(200);
+    client.abort();
+  });
 });
