@@ -61,6 +61,7 @@ async function requireEqual({ context, request }: Restoring, { unit }: DatabaseM
 function preparedDatabase({ restoring, move, database, proven }: Loaded): Prepared<RestoredPart> {
   return {
     what: `database "${databaseOf(move.url) || move.unit.name}" on ${proven.location}`,
+    comesLast: database.comesLast,
     async promote(signal) {
       const { name, oldName, remarks, undo, undoCommand } = await database.promote(signal);
       restoring.remarks.push(...remarks);

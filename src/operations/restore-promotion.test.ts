@@ -38,6 +38,15 @@ test('parts are promoted in order', async () => {
   expect(said).toEqual(['promote a', 'promote b']);
 });
 
+test('a part that must come last does, and is the last that is left alone when another fails', async () => {
+  const { prepared, said } = parts('last', 'a');
+  const [last, first] = prepared.map((part) => ({ ...part, comesLast: part.what === 'last' }));
+  expect(await promoteAll([last!, first!], signal)).toEqual(['a', 'last']);
+  expect(said).toEqual(['promote a', 'promote last']);
+  await expect(promoteAll([last!, failing('TARGET_FAILED')], signal)).rejects.toThrow('It cannot be');
+  expect(said).toEqual(['promote a', 'promote last']);
+});
+
 describe('when a part fails', () => {
   test('those before it are put back, last first, and those after it never begun', async () => {
     const { prepared, said } = parts('a', 'b', 'c');

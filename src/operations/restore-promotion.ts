@@ -4,6 +4,8 @@ import { HoldfastError, isHoldfastError, throwIfAborted } from '../domain/errors
 export interface Prepared<T> {
   /** For people: `database "app" on db:5432`. */
   readonly what: string;
+  /** Nothing else can be put into place after it. */
+  readonly comesLast?: boolean;
   /** Puts it into its live place, or throws and leaves that as it was. */
   promote(signal: AbortSignal): Promise<Promoted<T>>;
 }
@@ -19,17 +21,18 @@ export interface Promoted<T> {
 }
 
 /**
- * Puts everything into its live place, one after the other. When one fails, those before it are put back, last first, and what
+ * Puts everything into its live place, one after the other, and last what must come last. When one fails, those before it are put back, last first, and what
  * it failed with is thrown. Throws `RESTORE_HALF_DONE`, telling what is where, when some could not be put back.
  */
 export async function promoteAll<T>(prepared: readonly Prepared<T>[], signal: AbortSignal): Promise<T[]> {
   const done: Done<T>[] = [];
-  for (const part of prepared) {
+  const ordered = prepared.toSorted((one, other) => Number(one.comesLast === true) - Number(other.comesLast === true));
+  for (const part of ordered) {
     try {
       throwIfAborted(signal);
       done.push({ what: part.what, promoted: await part.promote(signal) });
     } catch (error) {
-      throw await undoAll({ done, failed: part.what, untouched: prepared.slice(done.length + 1).map(({ what }) => what), error });
+      throw await undoAll({ done, failed: part.what, untouched: ordered.slice(done.length + 1).map(({ what }) => what), error });
     }
   }
   return done.map(({ promoted }) => promoted.result);

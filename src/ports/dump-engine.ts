@@ -45,6 +45,8 @@ export interface DumpTarget extends AsyncDisposable {
 
 export interface LoadingDatabase extends AsyncDisposable {
   readonly name: string;
+  /** Its promotion ends the connections by which others on the server are promoted. */
+  readonly comesLast: boolean;
   /**
    * All or nothing, in one transaction: a dump that ends in an error, or not as the record says, leaves nothing behind.
    * The bytes must already be known to be the snapshot's. Throws `DUMP_INCOMPLETE`, `TARGET_FAILED`.

@@ -8,7 +8,7 @@ import { runByHand } from './standard-tools.ts';
 
 const databases = ['shop', 'Other "Shop"; $x'];
 
-it('a whole server, roles included, is drilled, and comes back on an empty one by the commands of the manifest', async () => {
+it('a whole server, roles included, is drilled, comes back in place, and on an empty one by the commands of the manifest', async () => {
   await using cluster = await startPostgres();
   for (const database of databases) await createApplication(cluster, database);
   await cluster.query('postgres', "CREATE ROLE shop_owner LOGIN PASSWORD 'hashed'; ALTER DATABASE shop OWNER TO shop_owner");
@@ -26,6 +26,11 @@ plans:
   expect(await installation.json(['drill'])).toMatchObject({ outcome: 'succeeded' });
   const manifest = await installation.json<Manifest>(['show', snapshotId]);
   expect(manifest.units.map(({ name }) => name).toSorted()).toEqual([...databases, 'globals', 'postgres'].toSorted());
+
+  await cluster.query('shop', 'DROP TABLE orders CASCADE');
+  const restored = await installation.json<Report>(['restore', snapshotId ?? '', '--in-place', '--yes']);
+  expect(restored).toMatchObject({ outcome: 'succeeded', details: { databases: [{}, {}, {}] } });
+  expect(await Promise.all(databases.map((database) => databaseContent(cluster, database)))).toEqual(before);
 
   await using empty = await startPostgres();
   for (const database of databases) await empty.createDatabase(database, 'TEMPLATE template0');

@@ -40,10 +40,11 @@ export class Lease {
     const described = await this.#session.query<{ name: string; comment: string | null }>(
       `SELECT datname AS name, shobj_description(oid, 'pg_database') AS comment FROM pg_database`,
     );
+    const held = await this.#heldNumbers();
     const dropped: string[] = [];
     for (const { name, comment } of described) {
       const number = leaseNumber(comment);
-      if (number === null || number === this.#number || !(await this.#tryLock(number))) continue;
+      if (number === null || held.has(number) || !(await this.#tryLock(number))) continue;
       await dropDatabase(this.#session, name);
       await this.#session.query('SELECT pg_advisory_unlock($1, $2)', [lockClass, number]);
       log.info('Removed a database that an interrupted run left', { database: name });
@@ -52,6 +53,19 @@ export class Lease {
     return dropped;
   }
 
+  /**
+   * The leases of living processes, this one's too. The server keeps the advisory locks of each database apart, and processes
+   * hold theirs in different ones, so asking for a lock does not tell.
+   */
+  async #heldNumbers(): Promise<ReadonlySet<number>> {
+    const locks = await this.#session.query<{ number: string }>(
+      `SELECT objid::bigint AS number FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND objsubid = 2 AND granted`,
+      [lockClass],
+    );
+    return new Set(locks.map(({ number }) => Number(number) | 0));
+  }
+
+  /** Of two processes that clean up at the same time one goes first. */
   async #tryLock(number: number): Promise<boolean> {
     const [row] = await this.#session.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS locked', [lockClass, number]);
     return row?.locked === true;

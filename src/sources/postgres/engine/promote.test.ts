@@ -265,6 +265,14 @@ describe('promote()', () => {
   });
 });
 
+test('what a living process loads is left alone, whatever database another one is connected to', async () => {
+  await loaded('shared', async ({ name }) => {
+    for (const database of ['app', 'postgres']) await (await openTarget(database))[Symbol.asyncDispose]();
+    expect(await like('shared')).toEqual([{ datname: name, datallowconn: true }]);
+  });
+  expect(await like('shared')).toEqual([]);
+});
+
 describe('undo()', () => {
   const commentOf = async (name: string) =>
     await cluster.query('postgres', `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = $1`, [name]);

@@ -20,12 +20,20 @@ export interface RestoreServer {
   readonly location: string;
 }
 
+/** From where databases are made, swapped and dropped; the first that is not itself to be replaced. */
+const maintenanceDatabases = ['postgres', 'template1'];
+
+/** Whether targets of other databases on the server are likely to have their connection in this one. */
+export function isForMaintenance(database: string): boolean {
+  return database === maintenanceDatabases[0];
+}
+
 /**
  * Connects to a database that is not the one to be replaced. The connection outlives the signal: what was made on the
  * server must be removed after an abort too.
  */
 export async function connectMaintenance(address: ServerAddress, signal: AbortSignal): Promise<Session> {
-  const candidates = ['postgres', 'template1'].filter((database) => database !== address.database);
+  const candidates = maintenanceDatabases.filter((database) => database !== address.database);
   let refusal: unknown;
   for (const database of candidates) {
     try {

@@ -17,7 +17,7 @@ import { nameWithSuffix, timeLabel } from './database-names.ts';
 import { loadDump } from './load.ts';
 import type { Session } from '../connection.ts';
 import { quoteIdentifier } from '../server-error.ts';
-import { connectMaintenance, connectTo, loadingEnvironment, psqlCommand, type RestoreServer } from './server.ts';
+import { connectMaintenance, connectTo, isForMaintenance, loadingEnvironment, psqlCommand, type RestoreServer } from './server.ts';
 import { renameDatabase, swapBack, swapBackStatements, swapDatabases, type Swap } from './swap.ts';
 import { findPgDump, programPath } from './tools.ts';
 import { transplantTables } from './transplant.ts';
@@ -44,6 +44,10 @@ export class SideDatabase implements LoadingDatabase {
   constructor(parts: SideDatabaseParts) {
     this.name = parts.name;
     this.#parts = parts;
+  }
+
+  get comesLast(): boolean {
+    return isForMaintenance(this.#parts.server.address.database);
   }
 
   async load(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
