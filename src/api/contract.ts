@@ -395,6 +395,7 @@ export const user = named(
     disabled: z.boolean(),
     password: z.boolean(),
     totp: z.boolean(),
+    passkeys: z.int(),
     oidc: z.boolean(),
   }),
 );

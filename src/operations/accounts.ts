@@ -60,22 +60,31 @@ export async function createUser(
   return state.accounts.createUser({ name, role, passwordHash, createdAt: clock.now(), oidc: null });
 }
 
+/** What a new password took away, for the audit and for who set it. */
+export interface TakenAway {
+  readonly passkeys: number;
+  readonly oneTimeCodes: boolean;
+}
+
 /**
- * Lets a user in again who forgot the password or lost the device with the one-time codes: codes are switched off, every session
- * ends, waits after wrong passwords are over, and a disabled user is none any more. Throws `USAGE`.
+ * Lets a user in again who forgot the password or lost the device, and shuts out whoever took the account over: of what is
+ * kept here the new password alone opens it from now on. Passkeys are removed, one-time codes switched off, every session ends,
+ * and waits after wrong passwords are over. Throws `USAGE` for a password that is too short.
  */
-export async function resetPassword(
-  { state, passwords }: AccountsContext,
-  { name, password }: { readonly name: string; readonly password: string },
-): Promise<User> {
-  const user = await state.accounts.userByName(name);
-  if (user === undefined)
-    throw new HoldfastError('USAGE', `There is no user "${name}"`, { hint: 'See who there is with holdfast user list' });
+export async function resetPassword({ state, passwords }: AccountsContext, user: User, password: string): Promise<TakenAway> {
   const passwordHash = await hashOfPassword(password, passwords);
-  await state.accounts.updateUser(user.id, { passwordHash, totpSecret: null, disabledAt: null });
+  await state.accounts.updateUser(user.id, { passwordHash, totpSecret: null });
+  await state.accounts.removePasskeysOf(user.id);
   await state.accounts.endSessionsOf(user.id);
   await state.accounts.clearFailures(failuresOf(user.name));
-  return user;
+  return { passkeys: user.passkeys, oneTimeCodes: user.hasTotp };
+}
+
+/** Throws `USAGE`. */
+export async function userNamed({ state }: Pick<AccountsContext, 'state'>, name: string): Promise<User> {
+  const user = await state.accounts.userByName(name);
+  if (user !== undefined) return user;
+  throw new HoldfastError('USAGE', `There is no user "${name}"`, { hint: 'See who there is with holdfast user list' });
 }
 
 /** Throws `USAGE` for one that is too short. */

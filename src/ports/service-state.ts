@@ -49,6 +49,7 @@ export interface Accounts {
   passkey(credentialId: string): Promise<Passkey | undefined>;
   usedPasskey(credentialId: string, counter: number, at: Date): Promise<void>;
   removePasskey(userId: string, credentialId: string): Promise<boolean>;
+  removePasskeysOf(userId: string): Promise<void>;
 
   /** Of the set-up link; null clears it. */
   setSetupLink(link: { readonly tokenHash: string; readonly expiresAt: Date } | null): Promise<void>;
@@ -69,6 +70,8 @@ export interface User {
   readonly disabledAt: Date | null;
   readonly hasPassword: boolean;
   readonly hasTotp: boolean;
+  /** How many. */
+  readonly passkeys: number;
   readonly oidc: { readonly issuer: string; readonly subject: string } | null;
 }
 

@@ -3,7 +3,7 @@ import type { Accounts, Passkey } from '../ports/service-state.ts';
 import { instant, stored } from './instants.ts';
 import type { PasskeysTable, StateSchema } from './schema.ts';
 
-type Passkeys = Pick<Accounts, 'addPasskey' | 'passkeysOf' | 'passkey' | 'usedPasskey' | 'removePasskey'>;
+type Passkeys = Pick<Accounts, 'addPasskey' | 'passkeysOf' | 'passkey' | 'usedPasskey' | 'removePasskey' | 'removePasskeysOf'>;
 
 export function passkeys(db: Kysely<StateSchema>): Passkeys {
   const all = () => db.selectFrom('passkeys').selectAll();
@@ -44,6 +44,9 @@ export function passkeys(db: Kysely<StateSchema>): Passkeys {
         .where('credential_id', '=', credentialId)
         .executeTakeFirst();
       return numDeletedRows > 0n;
+    },
+    async removePasskeysOf(userId) {
+      await db.deleteFrom('passkeys').where('user_id', '=', userId).execute();
     },
   };
 }

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Accounts } from '../ports/service-state.ts';
 import { instant, stored } from './instants.ts';
 import type { StateSchema } from './schema.ts';
-import { shownUser } from './users.ts';
+import { shownUser, usersIn } from './users.ts';
 
 type Sessions = Pick<Accounts, 'createSession' | 'session' | 'touchSession' | 'endSession' | 'endSessionsOf'>;
 
@@ -30,12 +30,7 @@ export function sessions(db: Kysely<StateSchema>): Sessions {
         .where('expires_at', '>', stored(now))
         .executeTakeFirst();
       if (row === undefined) return undefined;
-      const user = await db
-        .selectFrom('users')
-        .selectAll()
-        .where('id', '=', row.user_id)
-        .where('disabled_at', 'is', null)
-        .executeTakeFirst();
+      const user = await usersIn(db).where('id', '=', row.user_id).where('disabled_at', 'is', null).executeTakeFirst();
       if (user === undefined) return undefined;
       return {
         tokenHash: row.token_hash,

@@ -10,7 +10,7 @@ import type { StateSchema, UsersTable } from './schema.ts';
 type Users = Pick<Accounts, 'countUsers' | 'createUser' | 'updateUser' | 'deleteUser' | 'users' | 'userByName' | 'userById' | 'userByOidc'>;
 
 export function users(db: Kysely<StateSchema>): Users {
-  const all = () => db.selectFrom('users').selectAll();
+  const all = () => usersIn(db);
   return {
     async countUsers() {
       const { count } = await db
@@ -34,7 +34,7 @@ export function users(db: Kysely<StateSchema>): Users {
           })
           .returningAll()
           .executeTakeFirstOrThrow();
-        return shownUser(row);
+        return shownUser({ ...row, passkeys: 0 });
       } catch (error) {
         throw isTaken(error) ? userExists(user.name, error) : error;
       }
@@ -67,8 +67,26 @@ export function users(db: Kysely<StateSchema>): Users {
   };
 }
 
+type UserRow = Selectable<UsersTable> & { readonly passkeys: number };
+
+/** Every user, with the number of passkeys. */
+export function usersIn(db: Kysely<StateSchema>) {
+  return db
+    .selectFrom('users')
+    .selectAll('users')
+    .select((eb) =>
+      eb
+        .selectFrom('passkeys')
+        .whereRef('passkeys.user_id', '=', 'users.id')
+        .select(eb.fn.countAll<number>().as('count'))
+        .$asScalar()
+        .$notNull()
+        .as('passkeys'),
+    );
+}
+
 /** Without anything that must not leave the service. */
-export function shownUser(row: Selectable<UsersTable>): User {
+export function shownUser(row: UserRow): User {
   return {
     id: row.id,
     name: row.name,
@@ -77,11 +95,12 @@ export function shownUser(row: Selectable<UsersTable>): User {
     disabledAt: instant(row.disabled_at),
     hasPassword: row.password_hash !== null,
     hasTotp: row.totp_sealed !== null,
+    passkeys: row.passkeys,
     oidc: row.oidc_issuer === null || row.oidc_subject === null ? null : { issuer: row.oidc_issuer, subject: row.oidc_subject },
   };
 }
 
-function storedUser(row: Selectable<UsersTable> | undefined): StoredUser | undefined {
+function storedUser(row: UserRow | undefined): StoredUser | undefined {
   if (row === undefined) return undefined;
   return { ...shownUser(row), passwordHash: row.password_hash, totpSecret: row.totp_sealed, totpUsedStep: row.totp_used_step };
 }

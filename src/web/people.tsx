@@ -56,9 +56,12 @@ function UserRow({ user, reload }: { readonly user: User; readonly reload: () =>
       await call(`users/${user.id}`, { method: 'PATCH', body });
       reload();
     });
-  const ways = [user.password ? 'password' : '', user.totp ? 'one-time code' : '', user.oidc ? 'single sign-on' : ''].filter(
-    (way) => way !== '',
-  );
+  const ways = [
+    user.password ? 'password' : '',
+    user.totp ? 'one-time code' : '',
+    user.passkeys > 0 ? 'passkey' : '',
+    user.oidc ? 'single sign-on' : '',
+  ].filter((way) => way !== '');
   return (
     <li>
       <div class="row still">

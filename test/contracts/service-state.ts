@@ -91,6 +91,7 @@ export const serviceStateClauses: readonly Clause<ServiceStateSubject>[] = [
       disabledAt: null,
       hasPassword: true,
       hasTotp: false,
+      passkeys: 0,
       oidc: null,
     });
     const stored = { ...user, passwordHash: '$argon2id$x', totpSecret: null, totpUsedStep: null };
@@ -194,6 +195,23 @@ export const serviceStateClauses: readonly Clause<ServiceStateSubject>[] = [
     expect(await accounts.removePasskey('somebody', 'abc-_')).toBe(false);
     expect(await accounts.removePasskey(user.id, 'abc-_')).toBe(true);
     expect([await accounts.passkey('abc-_'), await accounts.passkeysOf(user.id)]).toEqual([undefined, []]);
+  }),
+  clause('passkeys are counted, and all of a user are removed together', async ({ accounts }) => {
+    const [user, other] = [await accounts.createUser(newUser), await accounts.createUser({ ...newUser, name: 'Bob' })];
+    for (const credentialId of ['1', '2']) await accounts.addPasskey({ ...passkey(user.id), credentialId });
+    await accounts.addPasskey({ ...passkey(other.id), credentialId: '3' });
+    await accounts.createSession(session(user.id));
+    const counted = async () => (await accounts.users()).map(({ name, passkeys }) => [name, passkeys]);
+    expect(await counted()).toEqual([
+      ['Ada', 2],
+      ['Bob', 1],
+    ]);
+    expect((await accounts.session(hash, at))?.user.passkeys).toBe(2);
+    await accounts.removePasskeysOf(user.id);
+    expect(await counted()).toEqual([
+      ['Ada', 0],
+      ['Bob', 1],
+    ]);
   }),
   clause('a set-up link works once, until it expires, and the newest alone', async ({ accounts }) => {
     await accounts.setSetupLink({ tokenHash: 'old', expiresAt: later(hour) });

@@ -100,7 +100,8 @@ it('user create takes the password from standard input, keeps no word of it, and
   expect([twice.exitCode, twice.stderr]).toEqual([2, expect.stringContaining('USER_EXISTS')]);
   const short = await installation.run(['user', 'create', 'bert', '--role', 'viewer'], told('short'));
   expect(short.exitCode).toBe(2);
-  await installation.json(['user', 'reset-password', 'anna'], told('another long one'));
+  const reset = await installation.json(['user', 'reset-password', 'anna'], told('another long one'));
+  expect(reset).toMatchObject({ name: 'anna', removed: { passkeys: 0, oneTimeCodes: false } });
   expect((await installation.run(['user', 'reset-password', 'nobody'], told(password))).exitCode).toBe(2);
 });
 

@@ -57,11 +57,26 @@ it.each([[true], [false]])(
 
 it('the role is that of the last sign-in, and the user the same under another name', async () => {
   await using service = await signOnService();
+  await createUser(service.access, { name: 'zoe', role: 'administrator', password });
   service.provider.know('u1', { preferred_username: 'ada', roles: 'backup-admins' });
   await service.signOn('u1');
   service.provider.know('u1', { preferred_username: 'countess', roles: ['backup-watchers'] });
   await service.signOn('u1');
-  expect(await service.state.accounts.users()).toMatchObject([{ name: 'ada', role: 'viewer' }]);
+  expect(await service.state.accounts.users()).toMatchObject([{ name: 'ada', role: 'viewer' }, { name: 'zoe' }]);
+  const [, changed] = await service.state.audit.entries({ limit: 2 });
+  expect(changed).toMatchObject({ act: 'user-change', target: 'ada', result: 'done', details: { role: 'viewer', how: 'oidc' } });
+});
+
+it('the last administrator keeps the role that the provider takes away, which is told', async () => {
+  await using service = await signOnService();
+  service.provider.know('u1', { preferred_username: 'ada', roles: 'backup-admins' });
+  await service.signOn('u1');
+  service.provider.know('u1', { preferred_username: 'ada', roles: ['backup-watchers'] });
+  const browser = new Browser(service.url);
+  expect((await service.signOn('u1', browser)).status).toBe(302);
+  expect(await (await browser.fetch('GET', '/api/v1/me')).json()).toMatchObject({ name: 'ada', role: 'administrator' });
+  const [, kept] = await service.state.audit.entries({ limit: 2 });
+  expect(kept).toMatchObject({ act: 'user-change', target: 'ada', result: 'refused', details: { role: 'viewer', how: 'oidc' } });
 });
 
 it('who has no role is told so on a page, in words, and is no user', async () => {

@@ -2,9 +2,11 @@ import type { Configuration, IDToken } from 'openid-client';
 import { HoldfastError, isHoldfastError } from '../../domain/errors.ts';
 import { type Role, roles } from '../../domain/principal.ts';
 import type { OidcSettings } from '../../domain/service-settings.ts';
+import { writeDown } from '../../operations/accounts.ts';
 import type { StoredUser, User } from '../../ports/service-state.ts';
 import type { AccessContext } from './access-context.ts';
 import { cookieOf, setCookie } from './cookies.ts';
+import type { LeaveChanges } from './leave-changes.ts';
 import type { Visit } from './session.ts';
 import type { SignIn } from './sign-in.ts';
 
@@ -39,11 +41,13 @@ export interface Redirect {
 export class Oidc {
   readonly #context: AccessContext;
   readonly #signIn: SignIn;
+  readonly #changes: LeaveChanges;
   #known: { readonly configuration: Promise<Configuration>; readonly untilMs: number } | undefined;
 
-  constructor(context: AccessContext, signIn: SignIn) {
+  constructor(context: AccessContext, signIn: SignIn, changes: LeaveChanges) {
     this.#context = context;
     this.#signIn = signIn;
+    this.#changes = changes;
   }
 
   /** Sends the browser to the provider. */
@@ -77,7 +81,7 @@ export class Oidc {
       await this.#signIn.refused('single sign-on', visit, 'oidc');
       throw refused('the answer of the identity provider does not fit the question');
     }
-    const user = await this.#userOf(settings, claims, visit);
+    const user = await this.#changes.take(() => this.#userOf(settings, claims, visit));
     return { location: `${visit.base}/`, cookie: await this.#signIn.begin(user, visit, 'oidc') };
   }
 
@@ -120,12 +124,24 @@ export class Oidc {
       await this.#signIn.refused(known?.name ?? name, visit, 'oidc');
       throw role === null ? noRole(name) : disabled(name);
     }
-    return known === undefined ? this.#newUser(claims, name, role) : this.#refreshed(known, role);
+    return known === undefined ? this.#newUser(claims, name, role) : this.#refreshed(known, { role, visit });
   }
 
-  async #refreshed(user: StoredUser, role: Role): Promise<User> {
-    if (user.role !== role) await this.#context.state.accounts.updateUser(user.id, { role });
-    return { ...user, role };
+  /** The provider's word holds, unless nobody would be left who can let others in. */
+  async #refreshed(user: StoredUser, { role, visit }: { readonly role: Role; readonly visit: Visit }): Promise<User> {
+    if (user.role === role) return user;
+    const isKept = await this.#changes.isLastAdministrator(user);
+    if (isKept)
+      this.#context.log.warn('The last administrator keeps the role that single sign-on no longer gives', {
+        component: 'Api',
+        user: user.name,
+        role,
+      });
+    else await this.#context.state.accounts.updateUser(user.id, { role });
+    const actor = { name: user.name, kind: 'user', address: visit.address } as const;
+    const details = { id: user.id, role, how: 'oidc' };
+    await writeDown(this.#context, actor, { act: 'user-change', target: user.name, result: isKept ? 'refused' : 'done', details });
+    return isKept ? user : { ...user, role };
   }
 
   /** A name that somebody has is not theirs for that: it gets an addition. */

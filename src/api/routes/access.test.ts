@@ -234,6 +234,27 @@ describe('people', () => {
     );
   });
 
+  test('a password that an administrator sets shuts out whoever had the account: passkeys, codes and sessions are gone', async () => {
+    await using service = await accessService();
+    const { accounts } = service.state;
+    const ada = await service.signedIn('Ada', 'administrator');
+    const bob = await service.signedIn('Bob', 'operator');
+    const { id = '' } = (await accounts.userByName('Bob')) ?? {};
+    const { secret } = (await json(await bob.fetch('POST', '/api/v1/me/totp'))) as { secret: string };
+    expect((await bob.fetch('PUT', '/api/v1/me/totp', { code: appCode(secret, new Date()) })).status).toBe(204);
+    const key = { publicKey: new Uint8Array([1]), counter: 0, transports: [], createdAt: new Date(), usedAt: null };
+    for (const credentialId of ['phone', 'laptop']) await accounts.addPasskey({ ...key, credentialId, userId: id, label: credentialId });
+    const listed = (await json(await ada.fetch('GET', '/api/v1/users'))) as { items: unknown[] };
+    expect(listed.items[1]).toMatchObject({ name: 'Bob', passkeys: 2, totp: true });
+
+    const changed = await ada.fetch('PATCH', `/api/v1/users/${id}`, { password: 'another long password' });
+    expect(await json(changed)).toMatchObject({ name: 'Bob', passkeys: 0, totp: false, role: 'operator' });
+    expect([await accounts.passkeysOf(id), (await bob.fetch('GET', '/api/v1/me')).status]).toEqual([[], 401]);
+    expect(await new Browser(service.url).signIn({ name: 'Bob', password: 'another long password' })).toBe(204);
+    const [entry] = await service.state.audit.entries({ limit: 1, act: 'user-change' });
+    expect(entry).toMatchObject({ target: 'Bob', details: { password: 'changed', removed: { passkeys: 2, oneTimeCodes: true } } });
+  });
+
   test('the last administrator stays one, also when two remove each other at once', async () => {
     await using service = await accessService();
     const ada = await service.signedIn('Ada', 'administrator');

@@ -1,4 +1,5 @@
 import type { AccessContext } from '../auth/access-context.ts';
+import { LeaveChanges } from '../auth/leave-changes.ts';
 import { Oidc } from '../auth/oidc.ts';
 import { Passkeys } from '../auth/passkeys.ts';
 import { SignIn } from '../auth/sign-in.ts';
@@ -12,11 +13,12 @@ import { tokenRoutes } from './tokens.ts';
 /** Who may come in, what they may do, and what they did. */
 export function accessRoutes(context: AccessContext): readonly AnyRoute[] {
   const signIn = new SignIn(context);
-  const ways = { signIn, oidc: new Oidc(context, signIn), passkeys: new Passkeys(context, signIn) };
+  const changes = new LeaveChanges(context);
+  const ways = { signIn, oidc: new Oidc(context, signIn, changes), passkeys: new Passkeys(context, signIn) };
   return [
     ...sessionRoutes(context, ways),
     ...accountRoutes(context, ways),
-    ...peopleRoutes(context),
+    ...peopleRoutes(context, changes),
     ...tokenRoutes(context),
     ...auditRoutes(context),
   ];

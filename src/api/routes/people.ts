@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { HoldfastError } from '../../domain/errors.ts';
-import { createUser, failuresOf, hashOfPassword } from '../../operations/accounts.ts';
+import { createUser, resetPassword } from '../../operations/accounts.ts';
 import type { StoredUser, User } from '../../ports/service-state.ts';
 import type { AccessContext } from '../auth/access-context.ts';
+import type { LeaveChanges } from '../auth/leave-changes.ts';
 import { requireWholeLeave } from '../auth/whole-leave.ts';
 import { page, user as userReply, userChange, userRequest } from '../contract.ts';
 import { type AnyRoute, route } from '../route.ts';
@@ -11,8 +12,7 @@ const userParams = z.object({ id: z.uuid() });
 const userPage = page('UserPage', userReply);
 
 /** Who may sign in. */
-export function peopleRoutes(context: AccessContext): readonly AnyRoute[] {
-  const changes = new OneByOne();
+export function peopleRoutes(context: AccessContext, changes: LeaveChanges): readonly AnyRoute[] {
   return [listRoute(context), createRoute(context), changeRoute(context, changes), removeRoute(context, changes)];
 }
 
@@ -53,13 +53,14 @@ function createRoute(context: AccessContext): AnyRoute {
   });
 }
 
-function changeRoute(context: AccessContext, changes: OneByOne): AnyRoute {
+function changeRoute(context: AccessContext, changes: LeaveChanges): AnyRoute {
   return route({
     method: 'PATCH',
     path: '/api/v1/users/:id',
     id: 'changeUser',
     group: 'access',
-    summary: 'Give a user another role or password, disable or enable one; a new password or leave that is less ends the sessions',
+    summary:
+      'Give a user another role or password, disable or enable one; another role ends the sessions, and so does a new password, which also removes passkeys and one-time codes',
     needs: 'administrator',
     params: userParams,
     body: userChange,
@@ -70,31 +71,30 @@ function changeRoute(context: AccessContext, changes: OneByOne): AnyRoute {
         requireWholeLeave(principal);
         const before = await userOf(context, params.id);
         const losesLeave = body.disabled === true || (body.role !== undefined && body.role !== before.role);
-        if (losesLeave && (body.disabled === true || body.role !== 'administrator')) await requireAnotherAdministrator(context, before);
-        await change(context, before, body);
-        if (losesLeave || body.password !== undefined) await context.state.accounts.endSessionsOf(before.id);
+        if (losesLeave && (body.disabled === true || body.role !== 'administrator')) await changes.requireAnotherAdministrator(before);
         const { password, ...shown } = body;
-        const details = { id: before.id, ...shown, ...(password === undefined ? {} : { password: 'changed' }) };
-        return { status: 200, body: shownUser(await userOf(context, params.id)), audited: { target: before.name, details } };
+        await change(context, before, shown);
+        const reset = password === undefined ? {} : { password: 'changed', removed: await resetPassword(context, before, password) };
+        if (losesLeave) await context.state.accounts.endSessionsOf(before.id);
+        const audited = { target: before.name, details: { id: before.id, ...shown, ...reset } };
+        return { status: 200, body: shownUser(await userOf(context, params.id)), audited };
       }),
   });
 }
 
 async function change(
-  { state, clock, passwords }: AccessContext,
+  { state, clock }: AccessContext,
   user: StoredUser,
-  { role, disabled, password, resetTotp }: z.infer<typeof userChange>,
+  { role, disabled, resetTotp }: Omit<z.infer<typeof userChange>, 'password'>,
 ): Promise<void> {
   await state.accounts.updateUser(user.id, {
     ...(role !== undefined && { role }),
     ...(disabled !== undefined && { disabledAt: disabled ? (user.disabledAt ?? clock.now()) : null }),
-    ...(password !== undefined && { passwordHash: await hashOfPassword(password, passwords) }),
     ...(resetTotp !== undefined && { totpSecret: null }),
   });
-  if (password !== undefined) await state.accounts.clearFailures(failuresOf(user.name));
 }
 
-function removeRoute(context: AccessContext, changes: OneByOne): AnyRoute {
+function removeRoute(context: AccessContext, changes: LeaveChanges): AnyRoute {
   return route({
     method: 'DELETE',
     path: '/api/v1/users/:id',
@@ -109,7 +109,7 @@ function removeRoute(context: AccessContext, changes: OneByOne): AnyRoute {
       changes.take(async () => {
         requireWholeLeave(principal);
         const user = await userOf(context, params.id);
-        await requireAnotherAdministrator(context, user);
+        await changes.requireAnotherAdministrator(user);
         await context.state.accounts.deleteUser(user.id);
         return { status: 204, audited: { target: user.name, details: { id: user.id } } };
       }),
@@ -122,31 +122,17 @@ async function userOf({ state }: AccessContext, id: string): Promise<StoredUser>
   throw new HoldfastError('NOT_FOUND', `There is no user of the id ${id}`, { hint: 'See who there is: GET /api/v1/users' });
 }
 
-/** Somebody must be left who can let others in. */
-async function requireAnotherAdministrator({ state }: AccessContext, user: User): Promise<void> {
-  if (!isAdministrator(user)) return;
-  if ((await state.accounts.users()).some((other) => other.id !== user.id && isAdministrator(other))) return;
-  throw new HoldfastError('USAGE', `Cannot take leave from "${user.name}": there is no other administrator`, {
-    hint: 'Make somebody else an administrator first',
-  });
-}
-
-function isAdministrator({ role, disabledAt }: User): boolean {
-  return role === 'administrator' && disabledAt === null;
-}
-
-function shownUser({ id, name, role, createdAt, disabledAt, hasPassword, hasTotp, oidc }: User): z.infer<typeof userReply> {
+function shownUser({ id, name, role, createdAt, disabledAt, hasPassword, hasTotp, passkeys, oidc }: User): z.infer<typeof userReply> {
   const disabled = disabledAt !== null;
-  return { id, name, role, createdAt: createdAt.toISOString(), disabled, password: hasPassword, totp: hasTotp, oidc: oidc !== null };
-}
-
-/** Two administrators who remove each other at the same moment must not both succeed. */
-class OneByOne {
-  #turn: Promise<unknown> = Promise.resolve();
-
-  take<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => undefined);
-    return done;
-  }
+  return {
+    id,
+    name,
+    role,
+    createdAt: createdAt.toISOString(),
+    disabled,
+    password: hasPassword,
+    totp: hasTotp,
+    passkeys,
+    oidc: oidc !== null,
+  };
 }

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { formatAge } from '../../domain/duration.ts';
 import { HoldfastError } from '../../domain/errors.ts';
 import { roles, type Role } from '../../domain/principal.ts';
-import { createUser, resetPassword, writeDown } from '../../operations/accounts.ts';
+import { createUser, resetPassword, type TakenAway, userNamed, writeDown } from '../../operations/accounts.ts';
 import type { User } from '../../ports/service-state.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { CommandSetup } from '../command.ts';
@@ -39,15 +39,18 @@ export function userCommand(program: Command, setup: CommandSetup): void {
     );
   user
     .command('reset-password')
-    .summary('let a user in again: a new password, one-time codes off, every session ended')
+    .summary('let a user in again, and nobody else: a new password, passkeys and one-time codes gone, every session ended')
     .argument('<name>', 'who')
     .action(
       setup.plain(async (doors, [name = '']) => {
         const password = await readPassword(doors);
         await using accounts = await doors.openAccounts();
-        const { id } = await resetPassword(accounts, { name, password });
-        await writeDown(accounts, actor(doors), { act: 'user-reset-password', target: name, result: 'done', details: { id } });
-        doors.terminal.result(`${name} can sign in with the new password`, { id, name });
+        const found = await userNamed(accounts, name);
+        const removed = await resetPassword(accounts, found, password);
+        await accounts.state.accounts.updateUser(found.id, { disabledAt: null });
+        const details = { id: found.id, removed };
+        await writeDown(accounts, actor(doors), { act: 'user-reset-password', target: found.name, result: 'done', details });
+        doors.terminal.result(describeReset(found, removed), { ...details, name: found.name });
         return exitCodes.done;
       }),
     );
@@ -55,6 +58,17 @@ export function userCommand(program: Command, setup: CommandSetup): void {
 
 function actor({ user }: Doors) {
   return { name: user, kind: 'user', address: '' } as const;
+}
+
+function describeReset({ name, oidc }: User, { passkeys, oneTimeCodes }: TakenAway): string {
+  const gone = [
+    ...(passkeys === 0 ? [] : [passkeys === 1 ? '1 passkey removed' : `${passkeys} passkeys removed`]),
+    ...(oneTimeCodes ? ['one-time codes off'] : []),
+    'every session ended',
+  ];
+  const still = oidc === null ? [] : ['Single sign-on still lets this user in: that is with the identity provider'];
+  const tokens = 'Tokens belong to nobody and go on: if somebody else had the account, look through holdfast token list';
+  return [`${name} can sign in with the new password; ${gone.join(', ')}`, ...still, tokens].join('\n');
 }
 
 /** Never an argument: every process list would show it. */
@@ -73,10 +87,15 @@ async function readPassword({ terminal, readLine }: Doors): Promise<string> {
 
 function describe(users: readonly User[], { terminal, now }: Doors): string {
   if (users.length === 0) return 'no users; the service prints a link with which the first one is made';
-  const rows = users.map(({ name, role, createdAt, disabledAt, hasPassword, hasTotp, oidc }) => [
+  const rows = users.map(({ name, role, createdAt, disabledAt, hasPassword, hasTotp, passkeys, oidc }) => [
     name,
     role,
-    [...(hasPassword ? ['password'] : []), ...(hasTotp ? ['one-time codes'] : []), ...(oidc === null ? [] : ['single sign-on'])].join(', '),
+    [
+      ...(hasPassword ? ['password'] : []),
+      ...(hasTotp ? ['one-time codes'] : []),
+      ...(passkeys > 0 ? ['passkey'] : []),
+      ...(oidc === null ? [] : ['single sign-on']),
+    ].join(', '),
     formatAge(createdAt, now()),
     disabledAt === null ? '' : 'disabled',
   ]);
