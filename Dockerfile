@@ -19,7 +19,7 @@ ARG PGDG=yes
 ARG POSTGRES_MAJORS="14 15 16 17 18"
 RUN export DEBIAN_FRONTEND=noninteractive \
  && apt-get update \
- && apt-get install --yes --no-install-recommends ca-certificates zstd age tini postgresql-common \
+ && apt-get install --yes --no-install-recommends ca-certificates zstd age tini libdeflate0 postgresql-common \
  && if [ "$PGDG" = yes ]; then /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y; fi \
  && apt-get install --yes --no-install-recommends $(printf 'postgresql-client-%s ' $POSTGRES_MAJORS) \
  && apt-get clean \

@@ -16,6 +16,10 @@ done
 set -- /usr/lib/postgresql/*/bin/initdb
 [ -x "$1" ] || command -v initdb >/dev/null 2>&1 || missing="$missing postgresql"
 
+# A library that Holdfast compresses with where it is there.
+set -- /usr/lib/*/libdeflate.so.0
+[ -e "$1" ] || missing="$missing libdeflate0"
+
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then

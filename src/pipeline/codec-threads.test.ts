@@ -6,7 +6,7 @@ import { codecThreads, type CodecTask } from './codec-threads.ts';
 const encoding: CodecTask = { kind: 'zstd', operation: 'encode', bytes: randomBytes(1 << 20), level: 3 };
 
 /** Of a copy, since what is not shared is handed over. */
-const encode = (): Promise<readonly Uint8Array[]> => codecThreads.run({ ...encoding, bytes: Uint8Array.from(encoding.bytes) });
+const encode = (): Promise<Uint8Array> => codecThreads.run({ ...encoding, bytes: Uint8Array.from(encoding.bytes) });
 
 test('a thread that died is replaced, and fails only what it was at', async () => {
   const workers: Worker[] = [];

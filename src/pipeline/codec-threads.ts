@@ -11,10 +11,17 @@ export interface CodecTask {
   readonly level: number;
 }
 
-export type CodecReply = { readonly pieces: readonly Uint8Array[] } | { readonly failure: string };
+export type CodecReply = { readonly bytes: Uint8Array } | { readonly failure: string };
+
+export interface CodecThreadData {
+  /** Becomes 1 when the thread has loaded all its code. */
+  readonly loaded: Int32Array;
+}
 
 /** Tasks done on the calling thread before others are worth their start (some 50 ms): most archives are small. */
 const firstTasks = 2;
+/** A thread that takes longer to load is given up. */
+const loadedWithinMs = 10_000;
 export const codecThreadCount = Math.min(Math.max(navigator.hardwareConcurrency, 2), 4);
 
 /**
@@ -25,8 +32,13 @@ class CodecThreads {
   #threads: readonly CodecThread[] = [];
   #tasks = 0;
 
+  constructor() {
+    // A thread that is ended while it loads native code takes the whole process with it (koffi 3.3: a fatal error in napi_throw).
+    process.once('exit', () => this.#threads.forEach((thread) => thread.awaitLoaded()));
+  }
+
   /** Starts in the order of the calls; what comes back has memory of its own. Rejects with a plain Error for a damaged frame. */
-  run(task: CodecTask): Promise<readonly Uint8Array[]> {
+  run(task: CodecTask): Promise<Uint8Array> {
     this.#tasks += 1;
     return this.#tasks <= firstTasks ? atOnce(task) : this.#leastBusy().run(task);
   }
@@ -45,18 +57,20 @@ class CodecThreads {
 export const codecThreads = new CodecThreads();
 
 /** What it throws becomes a rejection. */
-async function atOnce({ kind, operation, bytes, level }: CodecTask): Promise<readonly Uint8Array[]> {
-  return operation === 'encode' ? codecs[kind].encode(bytes, level) : [codecs[kind].decode(bytes)];
+async function atOnce({ kind, operation, bytes, level }: CodecTask): Promise<Uint8Array> {
+  return operation === 'encode' ? codecs[kind].encode(bytes, level) : codecs[kind].decode(bytes);
 }
 
 class CodecThread {
   readonly #worker: Worker;
-  readonly #waiting: PromiseWithResolvers<readonly Uint8Array[]>[] = [];
+  readonly #loaded = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  readonly #waiting: PromiseWithResolvers<Uint8Array>[] = [];
   #ended: Error | undefined;
 
   constructor() {
-    const file = import.meta.url.endsWith('.ts') ? './codec-thread.ts' : './codec-thread.js';
+    const file = import.meta.url.endsWith('.ts') ? '../codec-thread.ts' : '../codec-thread.js';
     this.#worker = new Worker(new URL(file, import.meta.url), {
+      workerData: { loaded: this.#loaded } satisfies CodecThreadData,
       resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
     });
     this.#worker.on('message', (reply: CodecReply) => this.#take(reply));
@@ -69,13 +83,18 @@ class CodecThread {
     return this.#waiting.length;
   }
 
+  /** Blocks until the thread has loaded its code. */
+  awaitLoaded(): void {
+    if (!this.hasEnded) Atomics.wait(this.#loaded, 0, 0, loadedWithinMs);
+  }
+
   get hasEnded(): boolean {
     return this.#ended !== undefined;
   }
 
-  run(task: CodecTask): Promise<readonly Uint8Array[]> {
+  run(task: CodecTask): Promise<Uint8Array> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    const waiting = Promise.withResolvers<readonly Uint8Array[]>();
+    const waiting = Promise.withResolvers<Uint8Array>();
     this.#waiting.push(waiting);
     // It keeps the process alive only while somebody waits for it.
     this.#worker.ref();
@@ -88,7 +107,7 @@ class CodecThread {
   #take(reply: CodecReply): void {
     const waiting = this.#waiting.shift();
     if (this.#waiting.length === 0) this.#worker.unref();
-    if ('pieces' in reply) waiting?.resolve(reply.pieces);
+    if ('bytes' in reply) waiting?.resolve(reply.bytes);
     else waiting?.reject(new Error(reply.failure));
   }
 

@@ -11,8 +11,8 @@ export interface Codec {
   readonly blockBytes: number;
   /** True when `encode` yields the very bytes it was given, so the block cannot be reused. */
   readonly passesThrough: boolean;
-  /** In pieces, so that none needs to be copied together. Each has memory of its own. */
-  encode(block: Uint8Array, level: number): readonly Uint8Array[];
+  /** In memory of its own. */
+  encode(block: Uint8Array, level: number): Uint8Array;
   /** How many bytes the block at the start of `input` takes; undefined when more input is needed to tell. Throws when none starts here. */
   frameLength(input: Uint8Array): number | undefined;
   /** The block that a frame holds, in memory of its own. Throws when the frame is damaged. */

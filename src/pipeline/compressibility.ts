@@ -1,19 +1,23 @@
-import { deflateRawSync } from 'node:zlib';
+import type { Deflate } from '../ports/deflate.ts';
 
 const sampleBytes = 4096;
 const sampleCount = 3;
 /** Bits per byte above which deflate rarely gains anything; random bytes reach 7.95 in 4 KiB. */
 const suspiciousEntropy = 7.5;
 const worthwhileRatio = 0.95;
+const trial = new Uint8Array(2 * sampleBytes);
 
 /**
  * True when compressing this block would be wasted work: photos, videos, archives, encrypted data. Looks at three
- * 4 KiB samples: a byte histogram first (cheap), then, only when that looks random, a real level 1 deflate.
+ * 4 KiB samples: a byte histogram first (cheap), then, only when that looks random, a real level 1 compression.
  */
-export function looksIncompressible(block: Uint8Array): boolean {
+export function looksIncompressible(block: Uint8Array, deflate: Deflate): boolean {
   if (block.length < sampleBytes * sampleCount * 2) return false;
   const samples = sampleOffsets(block.length).map((offset) => block.subarray(offset, offset + sampleBytes));
-  return samples.every((sample) => entropyBitsPerByte(sample) > suspiciousEntropy) && samples.every(shrinksTooLittle);
+  return (
+    samples.every((sample) => entropyBitsPerByte(sample) > suspiciousEntropy) &&
+    samples.every((sample) => shrinksTooLittle(sample, deflate))
+  );
 }
 
 function sampleOffsets(sizeBytes: number): number[] {
@@ -21,8 +25,8 @@ function sampleOffsets(sizeBytes: number): number[] {
   return [Math.floor(last * 0.1), Math.floor(last * 0.5), Math.floor(last * 0.9)];
 }
 
-function shrinksTooLittle(sample: Uint8Array): boolean {
-  return deflateRawSync(sample, { level: 1 }).length > sample.length * worthwhileRatio;
+function shrinksTooLittle(sample: Uint8Array, deflate: Deflate): boolean {
+  return deflate.deflate(sample, trial, 1) > sample.length * worthwhileRatio;
 }
 
 function entropyBitsPerByte(sample: Uint8Array): number {

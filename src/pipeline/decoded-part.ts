@@ -17,7 +17,7 @@ export async function* decode(kind: CompressionKind, stored: AsyncIterable<Uint8
     yield* stored;
     return;
   }
-  const underWay: Promise<readonly Uint8Array[]>[] = [];
+  const underWay: Promise<Uint8Array>[] = [];
   try {
     for await (const frame of frames(codec, stored)) {
       underWay.push(quiet(codecThreads.run({ kind, operation: 'decode', bytes: frame, level: 0 })));
@@ -29,9 +29,9 @@ export async function* decode(kind: CompressionKind, stored: AsyncIterable<Uint8
   }
 }
 
-function* lent(pieces: readonly Uint8Array[]): Generator<Uint8Array, void, undefined> {
-  yield* pieces;
-  pieces.forEach(freeMemory);
+function* lent(block: Uint8Array): Generator<Uint8Array, void, undefined> {
+  yield block;
+  freeMemory(block);
 }
 
 /** A rejection is met in order, later; until then it must not count as unhandled. */

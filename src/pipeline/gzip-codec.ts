@@ -1,4 +1,4 @@
-import { crc32, gunzipSync, gzipSync } from 'node:zlib';
+import type { Deflate } from '../ports/deflate.ts';
 import type { Codec } from './codec.ts';
 import { looksIncompressible } from './compressibility.ts';
 
@@ -11,76 +11,78 @@ const plainHeaderBytes = 10;
 const extraFieldBytes = 10;
 const headerBytes = plainHeaderBytes + extraFieldBytes;
 const flagExtra = 4;
+/** `HF` */
+const extraFieldId = 0x4846;
 const trailerBytes = 8;
 /** A member that claims more than this was not written here. */
 const longestMember = 1 << 28;
 
-export const gzipCodec: Codec = {
-  extension: '.gz',
-  decompressCommand: 'gunzip -c',
-  blockBytes: 1 << 20,
-  passesThrough: false,
+const blockBytes = 1 << 20;
 
-  encode(block, level) {
-    if (looksIncompressible(block)) return [storedMember(block)];
-    // Room for the worst case, so that it comes in one piece.
-    const member = gzipSync(block, { level, chunkSize: block.length + (block.length >> 8) + 4096, memLevel: 9 });
-    return [headerWithLength(member), member.subarray(plainHeaderBytes)];
-  },
+export function gzipCodec(deflate: Deflate): Codec {
+  let scratch: Uint8Array | undefined;
+  return {
+    extension: '.gz',
+    decompressCommand: 'gunzip -c',
+    blockBytes,
+    passesThrough: false,
 
-  frameLength(input) {
-    if (input.length < headerBytes) return undefined;
-    const view = new DataView(input.buffer, input.byteOffset, input.length);
-    const isOurs = view.getUint32(0) === 0x1f8b0804 && view.getUint16(10, true) === 8 && view.getUint16(12) === 0x4846;
-    const length = isOurs ? view.getUint32(16, true) : 0;
-    if (length < headerBytes + trailerBytes || length > longestMember) throw new Error('no gzip member of a known length starts here');
-    return length;
-  },
+    encode(block, level) {
+      const stores = looksIncompressible(block, deflate);
+      // What is stored fills its buffer; what shrinks leaves most of one empty, so that one serves them all.
+      const member = stores || block.length > blockBytes ? roomFor(block.length) : (scratch ??= roomFor(blockBytes));
+      const sizeBytes = writeMember(block, member, { deflate, level: stores ? 0 : level });
+      return stores ? member.subarray(0, sizeBytes) : new Uint8Array(member.subarray(0, sizeBytes));
+    },
 
-  decode(member) {
-    const view = new DataView(member.buffer, member.byteOffset, member.length);
-    const sizeBytes = view.getUint32(member.length - 4, true);
-    return gunzipSync(member, { chunkSize: Math.min(Math.max(sizeBytes + 64, 4096), longestMember), maxOutputLength: sizeBytes || 1 });
-  },
-};
+    frameLength,
 
-/** RFC 1951 section 3.2.4: the longest stored block. */
-const longestStoredBlock = 65_535;
-const storedHeaderBytes = 5;
-
-/** A member whose deflate blocks are all stored: made by copying, since compressing would gain nothing. */
-function storedMember(block: Uint8Array): Uint8Array {
-  const blocks = Math.max(1, Math.ceil(block.length / longestStoredBlock));
-  const member = Buffer.allocUnsafeSlow(headerBytes + blocks * storedHeaderBytes + block.length + trailerBytes);
-  writeHeader(member, member.length);
-  let position = headerBytes;
-  for (let index = 0; index < blocks; index++) {
-    const piece = block.subarray(index * longestStoredBlock, (index + 1) * longestStoredBlock);
-    member[position] = index === blocks - 1 ? 1 : 0;
-    member.writeUInt16LE(piece.length, position + 1);
-    member.writeUInt16LE(piece.length ^ 0xffff, position + 3);
-    member.set(piece, position + storedHeaderBytes);
-    position += storedHeaderBytes + piece.length;
-  }
-  member.writeUInt32LE(crc32(block), position);
-  member.writeUInt32LE(block.length, position + 4);
-  return member;
+    decode(member) {
+      const view = new DataView(member.buffer, member.byteOffset, member.length);
+      const trailer = member.length - trailerBytes;
+      const block = Buffer.allocUnsafeSlow(Math.min(view.getUint32(trailer + 4, true), longestMember));
+      deflate.inflate(member.subarray(headerBytes, trailer), block);
+      if (deflate.crc32(block) !== view.getUint32(trailer, true)) throw new Error('its checksum (CRC-32) is wrong');
+      return block;
+    },
+  };
 }
 
-/** The header that replaces the member's own: the same, with the extra field. */
-function headerWithLength(member: Buffer): Uint8Array {
-  const header = Buffer.allocUnsafeSlow(headerBytes);
-  writeHeader(header, member.length + extraFieldBytes);
-  return header;
+function frameLength(input: Uint8Array): number | undefined {
+  if (input.length < headerBytes) return undefined;
+  const view = new DataView(input.buffer, input.byteOffset, input.length);
+  const isOurs = view.getUint32(0) === 0x1f8b0804 && view.getUint16(10, true) === 8 && view.getUint16(12) === extraFieldId;
+  const length = isOurs ? view.getUint32(16, true) : 0;
+  if (length < headerBytes + trailerBytes || length > longestMember) throw new Error('no gzip member of a known length starts here');
+  return length;
 }
 
-/** RFC 1952 section 2.3: no name, no time, made on Unix. */
-function writeHeader(header: Buffer, memberBytes: number): void {
-  header.fill(0, 0, headerBytes);
-  header.writeUInt32BE(0x1f8b0800 | flagExtra, 0);
-  header[9] = 3;
-  header.writeUInt16LE(8, 10);
-  header.write('HF', 12, 'latin1');
-  header.writeUInt16LE(4, 14);
-  header.writeUInt32LE(memberBytes, 16);
+function roomFor(sizeBytes: number): Uint8Array {
+  return Buffer.allocUnsafeSlow(sizeBytes + (sizeBytes >> 8) + 4096);
+}
+
+/** Returns the length of the member, which stands at the start of `into`. */
+function writeMember(
+  block: Uint8Array,
+  into: Uint8Array,
+  { deflate, level }: { readonly deflate: Deflate; readonly level: number },
+): number {
+  const trailer = headerBytes + deflate.deflate(block, into.subarray(headerBytes, into.length - trailerBytes), level);
+  const sizeBytes = trailer + trailerBytes;
+  const view = new DataView(into.buffer, into.byteOffset, sizeBytes);
+  writeHeader(view, sizeBytes);
+  view.setUint32(trailer, deflate.crc32(block), true);
+  view.setUint32(trailer + 4, block.length, true);
+  return sizeBytes;
+}
+
+/** RFC 1952 section 2.3: deflate, an extra field, no time, no name, made on Unix; the field `HF` holds the member's length. */
+function writeHeader(view: DataView, memberBytes: number): void {
+  view.setUint32(0, 0x1f8b0800 | flagExtra);
+  view.setUint32(4, 0);
+  view.setUint16(8, 3);
+  view.setUint16(10, 8, true);
+  view.setUint16(12, extraFieldId);
+  view.setUint16(14, 4, true);
+  view.setUint32(16, memberBytes, true);
 }

@@ -5,8 +5,8 @@ import { codecs } from './codecs.ts';
 import { freeMemory } from './free-memory.ts';
 
 interface Encoded {
-  readonly pieces: readonly Uint8Array[];
-  /** The pieces were taken: their memory may be used anew. */
+  readonly bytes: Uint8Array;
+  /** The bytes were taken: their memory may be used anew. */
   readonly release: () => void;
 }
 
@@ -48,10 +48,10 @@ export class ParallelEncoder implements BlockReceiver {
     const bytes = sizeBytes === block.length ? block : block.subarray(0, sizeBytes);
     const reuse = () => void this.#free.push(block);
     const { kind, level } = this.#compression;
-    if (codecs[kind].passesThrough) return { pieces: [bytes], release: reuse };
-    const pieces = await codecThreads.run({ kind, operation: 'encode', bytes, level });
+    if (codecs[kind].passesThrough) return { bytes, release: reuse };
+    const encoded = await codecThreads.run({ kind, operation: 'encode', bytes, level });
     reuse();
-    return { pieces, release: () => pieces.forEach(freeMemory) };
+    return { bytes: encoded, release: () => freeMemory(encoded) };
   }
 
   #room(): Promise<void> {
@@ -87,7 +87,7 @@ export class ParallelEncoder implements BlockReceiver {
           const encoded = await next;
           void this.#queue.shift();
           this.#releaseWriter();
-          yield* encoded.pieces;
+          yield encoded.bytes;
           encoded.release();
         } else if (this.#ended) {
           finished = true;

@@ -1,4 +1,5 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { Deflate } from '../ports/deflate.ts';
 import type { Codec } from './codec.ts';
 import { looksIncompressible } from './compressibility.ts';
 
@@ -9,33 +10,34 @@ const blockHeaderBytes = 3;
 const largestRawBlock = 128 * 1024;
 const longestFrame = 1 << 28;
 
-export const zstdCodec: Codec = {
-  extension: '.zst',
-  decompressCommand: 'zstd -dc',
-  blockBytes: 2 << 20,
-  passesThrough: false,
+export function zstdCodec(deflate: Deflate): Codec {
+  return {
+    extension: '.zst',
+    decompressCommand: 'zstd -dc',
+    blockBytes: 2 << 20,
+    passesThrough: false,
 
-  encode(block, level) {
-    if (looksIncompressible(block)) return [rawFrame(block)];
-    const frame = zstdCompressSync(block, {
-      // With room for the worst case zstd compresses straight from one buffer into the other.
-      chunkSize: block.length + (block.length >> 8) + 4096,
-      pledgedSrcSize: block.length,
-      params: { [constants.ZSTD_c_compressionLevel]: level },
-    });
-    return [frame];
-  },
+    encode(block, level) {
+      if (looksIncompressible(block, deflate)) return rawFrame(block);
+      return zstdCompressSync(block, {
+        // With room for the worst case zstd compresses straight from one buffer into the other.
+        chunkSize: block.length + (block.length >> 8) + 4096,
+        pledgedSrcSize: block.length,
+        params: { [constants.ZSTD_c_compressionLevel]: level },
+      });
+    },
 
-  frameLength,
+    frameLength,
 
-  decode(frame) {
-    const sizeBytes = contentSize(frame);
-    return zstdDecompressSync(
-      frame,
-      sizeBytes === undefined ? {} : { chunkSize: Math.max(sizeBytes, 64), maxOutputLength: Math.max(sizeBytes, 1) },
-    );
-  },
-};
+    decode(frame) {
+      const sizeBytes = contentSize(frame);
+      return zstdDecompressSync(
+        frame,
+        sizeBytes === undefined ? {} : { chunkSize: Math.max(sizeBytes, 64), maxOutputLength: Math.max(sizeBytes, 1) },
+      );
+    },
+  };
+}
 
 /** Section 3.1.1: magic, frame header, blocks until the one marked last, and a checksum when the header says so. */
 function frameLength(input: Uint8Array): number | undefined {
