@@ -30,7 +30,7 @@ import { system } from './domain/principal.ts';
 import type { RunRequest } from './domain/run-request.ts';
 import type { ServiceSettings } from './domain/service-settings.ts';
 import type { Configuration, OpenWorld } from './operations/context.ts';
-import { recordUnstarted, tellError } from './operations/record-run.ts';
+import { closeDeadRuns, recordUnstarted, tellError } from './operations/record-run.ts';
 import { type DataDirectory, openDataDirectory } from './platform/data-directory.ts';
 import { openPasswordHash } from './platform/password-hash.ts';
 import { openPlanLock } from './platform/plan-lock.ts';
@@ -42,7 +42,7 @@ import type { OpenContext } from './ports/descriptor.ts';
 import type { WorkerMessage } from './ports/runner.ts';
 import type { ServiceState } from './ports/service-state.ts';
 import type { Alerts } from './scheduler/alerts.ts';
-import { closeDead, settleRunsOfBefore } from './scheduler/dead-runs.ts';
+import { type DeadRunsWorld, RunsOfBefore } from './scheduler/dead-runs.ts';
 import { nextBackup } from './scheduler/plan-schedules.ts';
 import { previewVerb } from './scheduler/preview.ts';
 import { logRuns } from './scheduler/run-log.ts';
@@ -100,9 +100,12 @@ export async function serve(serving: Serving): Promise<void> {
   telling.resolve(alerts);
   const runs = openRuns(serving, { state, world });
   const scheduler = openScheduler(serving, { state, world, data, runs });
+  const before = new RunsOfBefore(serving.configuration.plans.values(), deadRunsWorld(world, state));
+  // Nobody is to see a dead run going on.
+  await before.closeDead();
   await using server = await openApi(serving, { state, world, data, runs, scheduler });
   serving.onListening(server.addresses);
-  const dead = settleRunsOfBefore(serving.configuration.plans.values(), deadRunsWorld(world, state), signal);
+  const settled = before.settle(signal);
   alerts.dispatcher.start();
   const watch = openWatch(serving, { state, world, data, alerts, board: server.board });
   const unwatch = runs.subscribe(({ state: runState }) => void (runState === 'ended' && watch.look()));
@@ -113,7 +116,7 @@ export async function serve(serving: Serving): Promise<void> {
   context.log.info('The service is stopping', { user: system.name, component: 'Service' });
   await scheduler.stop();
   await runs.stop('The service was stopped');
-  await dead;
+  await settled;
   unwatch();
   await watch.stop();
   await alerts.dispatcher.stop();
@@ -182,7 +185,7 @@ function openRuns({ configuration, settings, context }: Serving, { state, world 
     processStart,
     onEvent: (event) => void world.emit(eventOf(event)),
     onNotStarted: (request, report) => recordUnstarted(world, request, report),
-    onDeath: async ({ plan }) => void (await closeDead(plan, world)),
+    onDeath: async ({ plan }) => void (await closeDeadRuns(world, plan)),
   });
   logRuns(runs, log);
   return runs;
@@ -192,8 +195,8 @@ function eventOf({ at, atRiskSince, ...event }: Extract<WorkerMessage, { kind: '
   return { ...event, at: new Date(at), atRiskSince: atRiskSince === null ? null : new Date(atRiskSince) };
 }
 
-function deadRunsWorld(context: OpenWorld, { liveRuns: records }: ServiceState) {
-  return { context, records, processStart, endProcess: (pid: number) => void process.kill(pid, 'SIGTERM') };
+function deadRunsWorld(context: OpenWorld, { liveRuns: records }: ServiceState): DeadRunsWorld {
+  return { context, records, processStart, endProcess: (pid, signal) => void process.kill(pid, signal) };
 }
 
 function openScheduler(

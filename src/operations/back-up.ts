@@ -14,7 +14,7 @@ import { copyToStore } from './copy-to-store.ts';
 import { DatabaseTallies } from './database-tallies.ts';
 import { snapshotNames, type NamedUnit, type SnapshotNames } from './names.ts';
 import { metadataMember } from './read-archive.ts';
-import { closeAllDeadRuns, recordRun, tolerateHistory, type RunReport } from './record-run.ts';
+import { closeDeadRuns, recordRun, tolerateHistory, type RunReport } from './record-run.ts';
 import { requireSpace } from './require-space.ts';
 import { restoreCommands } from './restore-commands.ts';
 import { sealManifest } from './seal.ts';
@@ -113,7 +113,7 @@ interface Before extends SnapshotsSoFar {
 /** Everything that can be found out before a byte is read. */
 async function preflight(plan: Plan, store: Store, context: OperationContext, signal: AbortSignal): Promise<Before> {
   context.progress.step(`checking ${store.location}`, null, () => 0);
-  await closeAllDeadRuns(context, plan.name);
+  await closeDeadRuns(context, plan.name);
   const before = await snapshotsSoFar(plan, store, context, signal);
   await store.probe(signal);
   await tolerateHistory(context, () => noteStorePlace(store, context.history, signal));

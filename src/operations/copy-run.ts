@@ -3,7 +3,7 @@ import type { Plan, PlanStore } from '../domain/plan.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { OperationContext } from './context.ts';
 import { copyAndProve } from './copy-to-store.ts';
-import { closeAllDeadRuns, recordRun, type RunReport } from './record-run.ts';
+import { closeDeadRuns, recordRun, type RunReport } from './record-run.ts';
 import type { CopyResult } from './settle.ts';
 import { probeToWrite } from './snapshots-so-far.ts';
 
@@ -35,7 +35,7 @@ export async function copyRun({ plan, found, to, signal }: CopyRunRequest, conte
     plan: plan.name,
     body: async () => {
       await using _lock = await context.lock.acquire(plan.name);
-      await closeAllDeadRuns(context, plan.name);
+      await closeDeadRuns(context, plan.name);
       await using from = await context.openStore(planStore);
       await using store = await context.openStore(to);
       await probeToWrite(store, context, signal);

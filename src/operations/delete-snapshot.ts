@@ -2,7 +2,7 @@ import { HoldfastError } from '../domain/errors.ts';
 import type { Plan, PlanStore } from '../domain/plan.ts';
 import { newestFirst, snapshotSizeBytes } from '../domain/snapshot.ts';
 import type { OperationContext } from './context.ts';
-import { closeAllDeadRuns, recordRun, type RunReport } from './record-run.ts';
+import { closeDeadRuns, recordRun, type RunReport } from './record-run.ts';
 import { synchronise } from './synchronise.ts';
 
 export interface DeleteReport extends RunReport {
@@ -34,7 +34,7 @@ export async function deleteSnapshot(request: DeleteRequest, context: OperationC
     plan: plan.name,
     body: async () => {
       await using _lock = await context.lock.acquire(plan.name);
-      await closeAllDeadRuns(context, plan.name);
+      await closeDeadRuns(context, plan.name);
       const newestVerified = await isNewestVerified(request, context);
       const deleted: { store: string; freedBytes: number }[] = [];
       for (const planStore of chosenStores(request)) deleted.push(...(await deleteFrom(planStore, request, context)));

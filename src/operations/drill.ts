@@ -65,7 +65,7 @@ export async function drill(request: DrillRequest, context: OperationContext): P
     plan: plan.name,
     body: async () => {
       await using _lock = await context.lock.acquire(`${plan.name}.drill`);
-      await closeDeadRuns(context, { plan: plan.name, verb: 'drill' });
+      await closeDeadRuns(context, plan.name);
       const details = await restoreAndCompare(request, context);
       const findings = differencesOf(details);
       const key = { store: snapshot.store, id: snapshot.manifest.id };

@@ -3,7 +3,7 @@ import { decideRetention, retentionCandidate, type RetentionDecision } from '../
 import { snapshotSizeBytes } from '../domain/snapshot.ts';
 import type { Store } from '../ports/store.ts';
 import type { OperationContext } from './context.ts';
-import { closeAllDeadRuns, recordRun, type RunReport } from './record-run.ts';
+import { closeDeadRuns, recordRun, type RunReport } from './record-run.ts';
 import { synchronise } from './synchronise.ts';
 
 export interface ExpireReport {
@@ -64,11 +64,10 @@ export async function expire(
   const run = await recordRun(context, {
     verb: 'expire',
     plan: plan.name,
-    isBeside: dryRun,
     body: async () => {
       // A dry run changes nothing, so it may look while a backup goes on.
       await using _lock = dryRun ? undefined : await context.lock.acquire(plan.name);
-      if (!dryRun) await closeAllDeadRuns(context, plan.name);
+      if (!dryRun) await closeDeadRuns(context, plan.name);
       return { outcome: 'succeeded', snapshotId: null, details: { stores: await work() } };
     },
   });

@@ -2,17 +2,18 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { overriding } from '../../test/fakes/overriding.ts';
 import { runContext } from '../../test/fixtures/run-context.ts';
 import { sampleManifest } from '../../test/fixtures/sample-manifest.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import type { HoldfastEvent } from '../domain/events.ts';
 import type { Verb } from '../ports/history.ts';
 import type { OperationContext } from './context.ts';
-import { closeAllDeadRuns, failedOutcome, recordRun, tellError } from './record-run.ts';
+import { closeDeadRuns, failedOutcome, recordRun, tellError } from './record-run.ts';
 
 async function failsTwice(first: Error): Promise<unknown> {
   try {
@@ -31,7 +32,7 @@ test('when closing fails after a failure, the failure is what is told', async ()
   expect(failedOutcome(thrown)).toBe('cancelled');
 });
 
-const verbs = ['backup', 'verify', 'restore', 'expire', 'drill'] as const;
+const verbs = ['backup', 'verify', 'restore', 'expire', 'drill', 'rescue'] as const;
 
 async function scratch() {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-runs-'));
@@ -63,30 +64,57 @@ async function kill(child: ChildProcess): Promise<void> {
   await exited;
 }
 
-test.each(verbs)('a %s whose process was killed is closed as failed by whoever next holds the lock of the plan', async (verb) => {
+const planOf = (verb: Verb): string | null => (verb === 'rescue' ? null : 'home');
+
+test.each(verbs)('a %s whose process was killed is closed as failed by whoever looks next, and leaves nothing', async (verb) => {
   await using place = await scratch();
   const { context } = place;
   await kill(await runElsewhere(place.directory, verb));
-  await using _lock = await context.lock.acquire('home');
-  await closeAllDeadRuns(context, 'home');
+  expect(await closeDeadRuns(context, planOf(verb))).toMatchObject([{ verb }]);
   const [run] = await context.history.runs({ verb });
   expect(run?.end).toMatchObject({
     outcome: 'failed',
     error: { message: expect.stringContaining('its process ended before it was done') },
   });
+  expect(await readdir(join(place.directory, 'locks', 'runs'))).toEqual([]);
 });
 
-test.each(['verify', 'restore', 'drill'] as const)('a %s that goes on beside a backup is left alone', async (verb) => {
+test.each(verbs)('a %s that is recorded and alive is left alone by somebody who holds the lock that it waits for', async (verb) => {
   await using place = await scratch();
   const { context } = place;
+  await using _lock = await context.lock.acquire('home');
+  await using _drill = await context.lock.acquire('home.drill');
   const dead = await runElsewhere(place.directory, verb);
-  const alive = verb === 'drill' ? dead : await runElsewhere(place.directory, verb);
-  if (alive !== dead) await kill(dead);
-  await closeAllDeadRuns(context, 'home');
-  expect(await place.unended()).toContain(verb);
+  const alive = await runElsewhere(place.directory, verb);
+  await kill(dead);
+  expect(await closeDeadRuns(context, planOf(verb))).toHaveLength(1);
+  expect(await place.unended()).toEqual([verb]);
   await kill(alive);
-  await closeAllDeadRuns(context, 'home');
+  expect(await closeDeadRuns(context, planOf(verb))).toHaveLength(1);
   expect(await place.unended()).toEqual([]);
+});
+
+test('a run is proven alive until its end is recorded', async () => {
+  await using place = await scratch();
+  const { told, context } = listening(place.context);
+  const history = overriding(place.context.history, {
+    endRun: async (id, end) => {
+      expect(await closeDeadRuns(context, 'home')).toEqual([]);
+      await place.context.history.endRun(id, end);
+    },
+  });
+  const body = async () => ({ outcome: 'succeeded' as const, snapshotId: null, details: {} });
+  await recordRun({ ...context, history }, { verb: 'backup', plan: 'home', body });
+  expect(told.map(({ kind }) => kind)).toEqual(['backup-succeeded']);
+});
+
+test('of several who find the same dead run one closes it and tells', async () => {
+  await using place = await scratch();
+  const { told, context } = listening(place.context);
+  await kill(await runElsewhere(place.directory, 'backup'));
+  const closed = await Promise.all(Array.from({ length: 4 }, () => closeDeadRuns(context, 'home')));
+  expect(closed.flat()).toHaveLength(1);
+  expect(told.map(({ kind }) => kind)).toEqual(['backup-failed']);
 });
 
 test('a run does not close its own record', async () => {
@@ -96,7 +124,7 @@ test('a run does not close its own record', async () => {
     verb: 'backup',
     plan: 'home',
     body: async () => {
-      await closeAllDeadRuns(context, 'home');
+      await closeDeadRuns(context, 'home');
       expect(await place.unended()).toEqual(['backup']);
       return { outcome: 'succeeded', snapshotId: null, details: {} };
     },
@@ -179,8 +207,8 @@ test('a run that died is told of once, when it is found', async () => {
   const { told, context } = listening(place.context);
   const started = { key: randomUUID(), trigger: context.trigger, startedAt: new Date('2026-01-01T02:00:00Z') };
   await context.history.startRun({ ...started, verb: 'drill', plan: 'home' });
-  expect(await closeAllDeadRuns(context, 'home')).toMatchObject([{ key: started.key }]);
-  expect(await closeAllDeadRuns(context, 'home')).toEqual([]);
+  expect(await closeDeadRuns(context, 'home')).toMatchObject([{ key: started.key }]);
+  expect(await closeDeadRuns(context, 'home')).toEqual([]);
   expect(told).toMatchObject([{ kind: 'drill-failed', run: { key: started.key, durationMs: null, error: { code: 'CANCELLED' } } }]);
 });
 

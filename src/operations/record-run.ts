@@ -1,7 +1,7 @@
 import { HoldfastError, isHoldfastError, type ToldError } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { bySequence, counts } from '../domain/retention.ts';
-import type { History, NewRun, Run, Verb } from '../ports/history.ts';
+import type { NewRun, Run, Verb } from '../ports/history.ts';
 import type { OperationContext } from './context.ts';
 import { eventOfRun, type RunNews } from './event-of-run.ts';
 
@@ -34,8 +34,6 @@ function firstError(error: unknown): unknown {
 interface RunBody<T> {
   readonly verb: Verb;
   readonly plan: string | null;
-  /** Given for a run of a verb that takes the plan's lock, and this time does not. */
-  readonly isBeside?: boolean;
   /**
    * Returns what to record and to report. Throwing records a failed run and reports the error. It says when it has begun in
    * earnest: nobody is told of the start of a run that stands back at once, since another one goes on.
@@ -54,13 +52,13 @@ interface RunBody<T> {
  */
 export async function recordRun<T extends object>(
   context: OperationContext,
-  { verb, plan, body, isBeside = besideTheLock.includes(verb) }: RunBody<T>,
+  { verb, plan, body }: RunBody<T>,
 ): Promise<RunReport & { readonly snapshotId: string | null; readonly details: T | null }> {
   const startedMs = context.clock.monotonicMs();
-  await using _alive = isBeside && plan !== null ? await proofOfLife(context, plan) : undefined;
-  const started: NewRun = { key: context.newRunKey(), trigger: context.trigger, verb, plan, startedAt: context.clock.now() };
+  const key = context.newRunKey();
+  await using _alive = await proofOfLife(context, key);
+  const started: NewRun = { key, trigger: context.trigger, verb, plan, startedAt: context.clock.now() };
   const runId = await tolerateHistory(context, () => context.history.startRun(started));
-  using _going = new GoingRun(context.history, started.key);
   let toldOfStart = Promise.resolve();
   const begun = (): void => {
     toldOfStart = announce(context, { ...started, at: started.startedAt, end: null });
@@ -95,6 +93,7 @@ export async function recordUnstarted(
 ): Promise<void> {
   const at = context.clock.now();
   const end = { outcome, error, snapshotId: null, details: {} };
+  await using _alive = await proofOfLife(context, key);
   await tolerateHistory(context, async () => {
     const id = await context.history.startRun({ key, trigger, verb, plan, startedAt: at });
     await context.history.endRun(id, { ...end, endedAt: at });
@@ -146,87 +145,52 @@ export async function tolerateHistory<T>(context: OperationContext, use: () => P
   }
 }
 
-/** Verbs that run beside a backup and beside each other. */
-const besideTheLock: readonly Verb[] = ['verify', 'restore'];
-
-/** What runs beside the plan's lock shares another one. A restore must not fail for want of it: then its death is never told. */
-async function proofOfLife(context: OperationContext, plan: string): Promise<AsyncDisposable | undefined> {
+/** From before it is recorded until its end is. A run must not fail for want of it: it may be taken for dead then, until it ends. */
+async function proofOfLife(context: OperationContext, key: string): Promise<AsyncDisposable | undefined> {
   try {
-    return await context.lock.share(`${plan}.beside`);
+    return await context.lock.proveAlive(key);
   } catch (error) {
     if (!isHoldfastError(error)) throw error;
-    context.log.debug('this run has no proof of life', { error: error.message });
+    context.log.debug('this run has no proof of life', { run: key, error: error.message });
     return undefined;
   }
 }
 
-/** Keys of the runs of this process, which nobody in it takes for dead. */
-const going = new WeakMap<History, Set<string>>();
-
-class GoingRun implements Disposable {
-  readonly #keys: Set<string>;
-  readonly #key: string;
-
-  constructor(history: History, key: string) {
-    this.#keys = going.get(history) ?? new Set();
-    this.#key = key;
-    going.set(history, this.#keys.add(key));
-  }
-
-  [Symbol.dispose](): void {
-    this.#keys.delete(this.#key);
-  }
-}
-
 /**
- * Closes the records of all runs of a plan that died. The caller holds the plan's lock, so no other backup is alive; drills,
- * and what runs beside the lock, are asked for by locks of their own. Returns those that were closed; somebody has
- * been told of each.
+ * Closes the records of all runs of a plan that died: those without an end that nobody proves alive. Null: of rescues, which
+ * are of no plan. Returns those that were closed; somebody has been told of each, once.
  */
-export async function closeAllDeadRuns(context: OperationContext, plan: string): Promise<readonly Run[]> {
+export async function closeDeadRuns(context: OperationContext, plan: string | null): Promise<readonly Run[]> {
+  const filter = { unended: true, ...(plan === null ? { verb: 'rescue' as const } : { plan }) };
+  const suspects = (await tolerateHistory(context, () => context.history.runs(filter))) ?? [];
   const closed: Run[] = [];
-  const close = async (verb: Verb) => closed.push(...(await closeDeadRuns(context, { plan, verb })));
-  const suspects = new Set((await unendedRuns(context, { plan })).map(({ verb }) => verb));
-  if (suspects.delete('backup')) await close('backup');
-  if (suspects.delete('drill')) await whenNobodyHolds(context, `${plan}.drill`, () => close('drill'));
-  if (suspects.size > 0)
-    await whenNobodyHolds(context, `${plan}.beside`, async () => {
-      for (const verb of suspects) await close(verb);
-    });
+  for (const run of suspects) if (await closeIfDead(context, run)) closed.push(run);
   return closed;
 }
 
-async function unendedRuns(context: OperationContext, filter: { readonly plan: string; readonly verb?: Verb }): Promise<Run[]> {
-  const unended = (await tolerateHistory(context, () => context.history.runs({ ...filter, unended: true }))) ?? [];
-  return unended.filter(({ key }) => going.get(context.history)?.has(key) !== true);
-}
-
-async function whenNobodyHolds(context: OperationContext, lock: string, work: () => Promise<unknown>): Promise<void> {
+async function closeIfDead(context: OperationContext, run: Run): Promise<boolean> {
   try {
-    await using _held = await context.lock.acquire(lock);
-    await work();
+    if (await context.lock.isAlive(run.key)) return false;
+    await using _mine = await context.lock.proveAlive(run.key);
+    // It may have ended between the two looks, or somebody else closed it.
+    if ((await context.history.run(run.key))?.end !== null) return false;
+    await closeDead(context, run);
+    return true;
   } catch (error) {
     if (!isHoldfastError(error)) throw error;
-    context.log.debug('dead runs are left for the next time', { error: error.message });
+    context.log.debug('a run that may be dead is left for the next time', { run: run.key, error: error.message });
+    return false;
   }
 }
 
-/** A run of this verb that never ended, seen by somebody who holds the lock that it would hold, has died: its record is closed. */
-export async function closeDeadRuns(
-  context: OperationContext,
-  { plan, verb }: { readonly plan: string; readonly verb: Verb },
-): Promise<readonly Run[]> {
-  const dead = await unendedRuns(context, { plan, verb });
-  for (const run of dead) {
-    const error = tellError(
-      new HoldfastError('CANCELLED', `The ${run.verb} of ${run.startedAt.toISOString()} was killed: its process ended before it was done`, {
-        hint: 'Look in the system log for the reason (memory, power, a stopped service)',
-      }),
-    );
-    const endedAt = context.clock.now();
-    const end = { outcome: 'failed', snapshotId: null, error, details: {} } as const;
-    await tolerateHistory(context, () => context.history.endRun(run.id, { ...end, endedAt }));
-    await announce(context, { ...run, at: endedAt, end: { ...end, durationMs: null } });
-  }
-  return dead;
+async function closeDead(context: OperationContext, run: Run): Promise<void> {
+  const error = tellError(
+    new HoldfastError('CANCELLED', `The ${run.verb} of ${run.startedAt.toISOString()} was killed: its process ended before it was done`, {
+      hint: 'Look in the system log for the reason (memory, power, a stopped service)',
+    }),
+  );
+  const endedAt = context.clock.now();
+  const end = { outcome: 'failed', snapshotId: null, error, details: {} } as const;
+  await context.history.endRun(run.id, { ...end, endedAt });
+  await announce(context, { ...run, at: endedAt, end: { ...end, durationMs: null } });
 }

@@ -18,7 +18,7 @@ const attemptDelayMs = 40;
 
 const noSpace = ['ENOSPC', 'EDQUOT'] as const;
 /** A plan, and after a dot what is locked besides its backups. */
-const planName = /^[a-z0-9][a-z0-9_-]{0,63}(?:\.drill|\.beside)?$/;
+const planName = /^[a-z0-9][a-z0-9_-]{0,63}(?:\.drill)?$/;
 
 interface Holder {
   readonly pid: number;
@@ -27,7 +27,7 @@ interface Holder {
 }
 
 /**
- * One SQLite file per plan, in which the holder keeps an exclusive transaction open, and those who share it one that reads.
+ * One SQLite file per plan, in which the holder keeps an exclusive transaction open, and one for each run that goes on.
  * SQLite's lock is one of the operating system's (fcntl), which goes when the holder dies however it dies. It works between processes, containers that share the
  * directory, and two holders in one process. Nothing else may open the file: closing it would drop this process's lock.
  *
@@ -36,15 +36,16 @@ interface Holder {
 export function openPlanLock(directory: string, clock: Clock): PlanLock {
   return {
     acquire: (plan) => acquire(directory, plan, clock),
-    share: (plan) => share(directory, plan),
     isHeld: (plan) => isHeld(directory, plan),
+    proveAlive: (run) => proveAlive(join(directory, 'runs'), run, clock),
+    isAlive: (run) => isHeld(join(directory, 'runs'), run),
   };
 }
 
 async function acquire(directory: string, plan: string, clock: Clock): Promise<AsyncDisposable> {
   const files = lockFiles(directory, plan);
   await makeDirectory(directory);
-  const database = await openLocked(files.lock, acquireAttempts, alone);
+  const database = await openLocked(files.lock, acquireAttempts);
   if (database === undefined) throw lockHeld(plan, await readHolder(files.holder));
   try {
     await nameHolder(files.holder, { pid: process.pid, host: hostname(), since: clock.now().toISOString() });
@@ -65,14 +66,13 @@ async function nameHolder(file: string, holder: Holder): Promise<void> {
   }
 }
 
-async function share(directory: string, plan: string): Promise<AsyncDisposable> {
-  const { lock } = lockFiles(directory, plan);
-  await makeDirectory(directory);
-  const database = await openLocked(lock, acquireAttempts, together);
-  if (database === undefined) throw lockHeld(plan, undefined);
+/** There are many runs: the file goes while the lock is held, and whoever has it open already finds a run that has ended. */
+async function proveAlive(directory: string, run: string, clock: Clock): Promise<AsyncDisposable> {
+  const held = await acquire(directory, run, clock);
   return {
     async [Symbol.asyncDispose]() {
-      if (database.isOpen) database.close();
+      await unlinkIfPresent(lockFiles(directory, run).lock);
+      await held[Symbol.asyncDispose]();
     },
   };
 }
@@ -105,7 +105,7 @@ class HeldLock implements AsyncDisposable {
 async function isHeld(directory: string, plan: string): Promise<boolean> {
   const files = lockFiles(directory, plan);
   if (!existsSync(files.lock)) return false;
-  const database = await openLocked(files.lock, askAttempts, alone);
+  const database = await openLocked(files.lock, askAttempts);
   database?.close();
   return database === undefined;
 }
@@ -117,27 +117,26 @@ function lockFiles(directory: string, plan: string): { readonly lock: string; re
 }
 
 /**
- * Transactions that hold the locks; a reading one takes its lock with the first look into the file. Nothing is ever written:
- * the first page of an empty file and its journal stay in memory, so that a lock can be had on a full disk too.
+ * The transaction that holds the lock. Nothing is ever written: the first page of an empty file and its journal stay in
+ * memory, so that a lock can be had on a full disk too.
  */
 const alone = 'PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE';
-const together = 'BEGIN; SELECT count(*) FROM sqlite_schema';
 
-async function openLocked(file: string, attempts: number, transaction: string): Promise<DatabaseSync | undefined> {
+async function openLocked(file: string, attempts: number): Promise<DatabaseSync | undefined> {
   for (let attempt = 1; ; attempt++) {
-    const database = await tryLock(file, transaction);
+    const database = await tryLock(file);
     if (database !== undefined || attempt === attempts) return database;
     await wait(attemptDelayMs);
   }
 }
 
 /** Undefined when somebody else has it. */
-async function tryLock(file: string, transaction: string): Promise<DatabaseSync | undefined> {
+async function tryLock(file: string): Promise<DatabaseSync | undefined> {
   const { DatabaseSync } = await import('node:sqlite');
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file, { timeout: 0 });
-    database.exec(transaction);
+    database.exec(alone);
     return database;
   } catch (error) {
     database?.close();

@@ -5,11 +5,12 @@
 export interface PlanLock {
   /** Throws `LOCK_HELD`, saying since when and by which process, when somebody alive holds it. */
   acquire(plan: string): Promise<AsyncDisposable>;
-  /**
-   * The same lock, held together with others who share it: a proof of life of what may run several times at once. Throws
-   * `LOCK_HELD` when somebody has it alone; while it is shared, `acquire` does.
-   */
-  share(plan: string): Promise<AsyncDisposable>;
-  /** True when somebody alive holds it; used to tell a run that goes on from one that died. */
+  /** True when somebody alive holds it. */
   isHeld(plan: string): Promise<boolean>;
+  /**
+   * Holds the proof that a run is alive, by the run's key, in the same way; whoever looks for dead runs holds it too while
+   * it closes one. Throws `LOCK_HELD` when somebody alive has it. Nothing of it stays when it is let go.
+   */
+  proveAlive(run: string): Promise<AsyncDisposable>;
+  isAlive(run: string): Promise<boolean>;
 }

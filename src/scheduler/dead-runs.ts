@@ -1,91 +1,117 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { isHoldfastError } from '../domain/errors.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { OperationContext } from '../operations/context.ts';
-import { announceEnd, closeAllDeadRuns, tellError } from '../operations/record-run.ts';
+import { announceEnd, closeDeadRuns, tellError } from '../operations/record-run.ts';
 import type { LiveRunRecords } from '../ports/service-state.ts';
 
-/** A worker that outlived its service stops by itself; one that has not by then is told to. */
+/** A worker that outlived its service stops by itself; one that has not by then is told to (SIGTERM), and after twice that ended (SIGKILL). */
 const patienceMs = 60_000;
 const pollMs = 250;
+const historyPollMs = 1_000;
 
 export interface DeadRunsWorld {
   readonly context: OperationContext;
   readonly records: LiveRunRecords;
   /** Null when there is no such process. */
   processStart(pid: number): string | null;
-  endProcess(pid: number): void;
+  endProcess(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void;
 }
 
 type LiveRunRecord = Awaited<ReturnType<LiveRunRecords['all']>>[number];
 
-/**
- * After a start: what the service before this one left behind is ended and told. Workers that are still alive notice that
- * their service is gone, and stop; until then they hold their plans' locks. Never throws.
- */
-export async function settleRunsOfBefore(plans: Iterable<Plan>, world: DeadRunsWorld, signal: AbortSignal): Promise<void> {
-  await tolerate(world, async () => {
-    const left = await world.records.all();
-    const waiting = left.map((record) => tolerate(world, () => settleOne(record, world, signal)));
-    const concerned = new Set(left.map(({ plan }) => plan));
-    // Commands die too, and nobody but the next run of the plan would tell.
-    for (const { name } of plans) if (!concerned.has(name)) await tolerate(world, () => closeDead(name, world.context));
-    await Promise.all(waiting);
-  });
-}
+/** What the service before this one left behind: it is ended and told. Nothing of it throws. */
+export class RunsOfBefore {
+  readonly #plans: readonly string[];
+  readonly #world: DeadRunsWorld;
+  /** Somebody has been told of the end of these. */
+  readonly #closed = new Set<string>();
 
-/** What was left behind is no reason for a service not to go on. */
-async function tolerate({ context }: DeadRunsWorld, work: () => Promise<unknown>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    context.log.error('What was left of the service before this one could not be ended; the next start tries again', {
-      error: tellError(error).message,
+  constructor(plans: Iterable<Pick<Plan, 'name'>>, world: DeadRunsWorld) {
+    this.#plans = [...plans].map(({ name }) => name);
+    this.#world = world;
+  }
+
+  /** Closes what nobody proves alive, that of commands too: whoever asks afterwards sees none of it going on. */
+  async closeDead(): Promise<void> {
+    for (const plan of [...this.#plans, null]) await this.#tolerate(() => this.#closeDeadOf(plan));
+  }
+
+  /**
+   * Ends the workers that are left. They notice that their service is gone, and stop; until then they hold their plans'
+   * locks. What cannot be told while the history is away is told when it is back.
+   */
+  async settle(signal: AbortSignal): Promise<void> {
+    await this.#tolerate(async () => {
+      const left = await this.#world.records.all();
+      await Promise.all(left.map((record) => this.#tolerate(() => this.#settleOne(record, signal))));
     });
   }
-}
 
-async function settleOne(record: LiveRunRecord, world: DeadRunsWorld, signal: AbortSignal): Promise<void> {
-  const { context, records } = world;
-  await untilGone(record, world, signal);
-  if (signal.aborted) return;
-  const wasClosed = await closeDead(record.plan, context);
-  // It had time to write down its end, and nobody who could have passed it on.
-  if (!wasClosed.includes(record.key)) await announceEnd(context, record.key);
-  await records.remove(record.key);
-  context.log.warn('A run of the service before this one was ended with it', { run: record.key, verb: record.verb, plan: record.plan });
-}
-
-async function untilGone({ pid, processStart }: LiveRunRecord, world: DeadRunsWorld, signal: AbortSignal): Promise<void> {
-  const { clock } = world.context;
-  const startedMs = clock.monotonicMs();
-  let wasTold = false;
-  while (!signal.aborted && world.processStart(pid) === processStart) {
-    if (!wasTold && clock.monotonicMs() - startedMs > patienceMs) {
-      wasTold = true;
-      tellToEnd(pid, world);
+  /** What was left behind is no reason for a service not to go on. */
+  async #tolerate(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#world.context.log.error('What was left of the service before this one could not be ended; the next start tries again', {
+        error: tellError(error).message,
+      });
     }
-    await wait(pollMs, undefined, { signal }).catch(() => undefined);
+  }
+
+  async #closeDeadOf(plan: string | null): Promise<void> {
+    for (const { key } of await closeDeadRuns(this.#world.context, plan)) this.#closed.add(key);
+  }
+
+  async #settleOne(record: LiveRunRecord, signal: AbortSignal): Promise<void> {
+    const { context, records } = this.#world;
+    await this.#untilGone(record, signal);
+    await untilReadable(context, signal);
+    if (signal.aborted) return;
+    await this.#closeDeadOf(record.plan);
+    // It had time to write down its end, and nobody who could have passed it on.
+    if (!this.#closed.has(record.key)) await announceEnd(context, record.key);
+    await records.remove(record.key);
+    context.log.warn('A run of the service before this one was ended with it', { run: record.key, verb: record.verb, plan: record.plan });
+  }
+
+  async #untilGone(record: LiveRunRecord, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#world.context;
+    const startedMs = clock.monotonicMs();
+    const signals = ['SIGTERM', 'SIGKILL'] as const;
+    for (let sent = 0; !signal.aborted && this.#isThere(record);) {
+      const next = signals[sent];
+      if (next !== undefined && clock.monotonicMs() - startedMs > (sent + 1) * patienceMs) {
+        sent++;
+        this.#end(record, next);
+      }
+      await wait(pollMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Not another process that got the same number since. */
+  #isThere({ pid, processStart }: LiveRunRecord): boolean {
+    return this.#world.processStart(pid) === processStart;
+  }
+
+  /** It may have ended in the very moment, or belong to another user: both show in whether it is still there. */
+  #end({ key, plan, verb, pid }: LiveRunRecord, signal: 'SIGTERM' | 'SIGKILL'): void {
+    const { log } = this.#world.context;
+    log.warn('A run of the service before this one does not end; its process gets a signal', { run: key, verb, plan, pid, signal });
+    try {
+      this.#world.endProcess(pid, signal);
+    } catch (error) {
+      log.debug('a worker of the service before this one could not be told to end', { pid, error: String(error) });
+    }
   }
 }
 
-/** It may have ended in the very moment, or belong to another user: both show in whether it is still there. */
-function tellToEnd(pid: number, world: DeadRunsWorld): void {
-  try {
-    world.endProcess(pid);
-  } catch (error) {
-    world.context.log.debug('a worker of the service before this one could not be told to end', { pid, error: String(error) });
-  }
+async function untilReadable({ history }: OperationContext, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && !(await isReadable(history))) await wait(historyPollMs, undefined, { signal }).catch(() => undefined);
 }
 
-/** Keys of the runs that were closed. None when somebody is at work on the plan: the next run of it closes them. */
-export async function closeDead(plan: string, context: OperationContext): Promise<string[]> {
-  try {
-    await using _lock = await context.lock.acquire(plan);
-    return (await closeAllDeadRuns(context, plan)).map(({ key }) => key);
-  } catch (error) {
-    if (!isHoldfastError(error)) throw error;
-    context.log.debug('dead runs are left for the next time', { plan, error: error.message });
-    return [];
-  }
+function isReadable(history: OperationContext['history']): Promise<boolean> {
+  return history.revision().then(
+    () => true,
+    () => false,
+  );
 }

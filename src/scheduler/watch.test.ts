@@ -9,6 +9,7 @@ import { sampleManifest } from '../../test/fixtures/sample-manifest.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import type { HoldfastEvent } from '../domain/events.ts';
 import type { Plan } from '../domain/plan.ts';
+import type { OperationContext } from '../operations/context.ts';
 import { endTrouble, tell } from '../operations/tell.ts';
 import { openServiceState } from '../state/service-state.ts';
 import { Watch, type WatchedStore } from './watch.ts';
@@ -22,7 +23,7 @@ async function watching(plan: Partial<Plan> = {}) {
   let nowMs = Date.parse('2026-11-21T02:00:00Z');
   const clock = { now: () => new Date(nowMs), monotonicMs: () => nowMs };
   const real = await runContext(directory);
-  const context = { ...real, clock };
+  const context: OperationContext = { ...real, clock, emit: (event) => tell(event, telling) };
   const state = await openServiceState(join(directory, 'service.sqlite'), { clock });
   const home = {
     name: 'home',
@@ -163,6 +164,7 @@ test('a backup that succeeded without telling anybody ends its trouble', async (
   await tell(sampleEvent({ at: at.at() }), at.telling);
   at.pass(hourMs);
   const started = { key: randomUUID(), trigger: at.context.trigger, verb: 'backup', plan: 'home', startedAt: at.at() } as const;
+  await using _alive = await at.context.lock.proveAlive(started.key);
   const id = await at.context.history.startRun(started);
   await at.watch.look();
   expect(await at.outbox.openTroubles()).toHaveLength(1);
@@ -170,6 +172,25 @@ test('a backup that succeeded without telling anybody ends its trouble', async (
   await at.context.history.endRun(id, { endedAt: at.at(), outcome: 'succeeded', snapshotId: null, error: null, details: {} });
   await at.watch.look();
   expect((await at.kinds()).at(-1)).toBe('recovered backup');
+});
+
+test('a run of a command that was killed is closed and told, and one that nobody could close is when the history is back', async () => {
+  await using at = await watching();
+  await at.snapshot(1);
+  const { history, trigger } = at.context;
+  for (const [verb, plan] of [
+    ['backup', 'home'],
+    ['rescue', null],
+  ] as const)
+    await history.startRun({ key: randomUUID(), trigger, verb, plan, startedAt: at.at() });
+  const facts = history.facts.bind(history);
+  history.facts = () => Promise.reject(new HoldfastError('HISTORY_UNREADABLE', 'the server is away', { hint: 'Start it' }));
+  await at.watch.look();
+  expect(await history.runs({ unended: true })).toHaveLength(2);
+  history.facts = facts;
+  await at.watch.look();
+  expect(await history.runs({ unended: true })).toEqual([]);
+  expect(await at.kinds()).toContain('backup-failed backup');
 });
 
 test('what happened once is shown for a day, and plans that are gone have no troubles', async () => {

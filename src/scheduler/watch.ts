@@ -4,7 +4,7 @@ import type { EventKind, HoldfastEvent } from '../domain/events.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { HealthReason } from '../domain/staleness.ts';
 import type { OperationContext } from '../operations/context.ts';
-import { tellError } from '../operations/record-run.ts';
+import { closeDeadRuns, tellError } from '../operations/record-run.ts';
 import { planStatusOf, type PlanState } from '../operations/status.ts';
 import { isDue } from '../operations/tell.ts';
 import type { Outbox, Trouble } from '../ports/service-state.ts';
@@ -47,7 +47,7 @@ const passing: readonly EventKind[] = ['clock-changed', 'sign-in-locked', 'sched
 const lowShare = 0.05;
 const enoughAgain = 1.2;
 
-/** Looks every minute for what nobody reports: that nothing happened, that a store is gone or filling, that the history is away. */
+/** Looks every minute for what nobody reports: that nothing happened, that a run died, that a store is gone or filling, that the history is away. */
 export class Watch {
   readonly #world: WatchWorld;
   readonly #startedAt: Date;
@@ -86,6 +86,7 @@ export class Watch {
     const open = await outbox.openTroubles();
     try {
       for (const plan of plans.values()) await this.#lookAt(plan, open);
+      for (const plan of [...plans.keys(), null]) await closeDeadRuns(this.#world.context, plan);
       await this.#settle(null, { found: [], isOwn: (subject) => subject === 'history', open });
     } catch (error) {
       if (!isHoldfastError(error, 'HISTORY_UNREADABLE')) throw error;

@@ -6,45 +6,33 @@ import type { Factory } from './contract.ts';
 import { planLockClauses } from './plan-lock.ts';
 import type { PlanLockSubject } from './plan-lock.ts';
 
-/** Who has it: one alone, or those who share it. */
-type Held = Map<string, object | Set<object>>;
+/** Who has it. */
+type Held = Map<string, object>;
 
 /** Right in one process. */
 function memoryLock(held: Held): PlanLock {
   return {
-    async acquire(plan) {
-      check(plan);
-      if (held.has(plan)) throw lockHeld(`process ${process.pid} on this machine since ${new Date().toISOString()}`);
-      const token = {};
-      held.set(plan, token);
-      return {
-        async [Symbol.asyncDispose]() {
-          if (held.get(plan) === token) held.delete(plan);
-        },
-      };
-    },
-    async share(plan) {
-      check(plan);
-      const sharers = held.get(plan) ?? new Set();
-      if (!(sharers instanceof Set)) throw lockHeld('somebody');
-      const token = {};
-      held.set(plan, sharers.add(token));
-      return {
-        async [Symbol.asyncDispose]() {
-          sharers.delete(token);
-          if (sharers.size === 0 && held.get(plan) === sharers) held.delete(plan);
-        },
-      };
-    },
-    async isHeld(plan) {
-      check(plan);
-      return held.has(plan);
+    acquire: async (plan) => hold(held, checked(plan)),
+    isHeld: async (plan) => held.has(checked(plan)),
+    proveAlive: async (run) => hold(held, `run ${checked(run)}`),
+    isAlive: async (run) => held.has(`run ${checked(run)}`),
+  };
+}
+
+function hold(held: Held, name: string): AsyncDisposable {
+  if (held.has(name)) throw lockHeld(`process ${process.pid} on this machine since ${new Date().toISOString()}`);
+  const token = {};
+  held.set(name, token);
+  return {
+    async [Symbol.asyncDispose]() {
+      if (held.get(name) === token) held.delete(name);
     },
   };
 }
 
-function check(plan: string): void {
-  if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(plan)) throw new HoldfastError('NAME_INVALID', 'Cannot lock it', { hint: 'Use another name' });
+function checked(name: string): string {
+  if (/^[a-z0-9][a-z0-9_-]{0,63}$/.test(name)) return name;
+  throw new HoldfastError('NAME_INVALID', 'Cannot lock it', { hint: 'Use another name' });
 }
 
 function lockHeld(who: string): HoldfastError {
@@ -89,8 +77,9 @@ describeContractTests('the plan lock contract', {
     'all views of the locks exclude each other': opened(() => memoryLock(new Map())),
     'plans are locked independently': broken((right) => ({ acquire: () => right.acquire('all') })),
     'of several who want it at once one gets it': neverRefusing,
-    'several may share it, and nobody has it alone until the last of them is done': broken((right) => ({
-      share: (plan) => right.acquire(plan),
+    'a run is alive for all views while one of them proves it, whoever holds the plan of that name': broken((right) => ({
+      proveAlive: (run) => right.acquire(run),
+      isAlive: (run) => right.isHeld(run),
     })),
     'asking whether it is held makes nobody give up': broken((right) => ({
       isHeld: async (plan) => {

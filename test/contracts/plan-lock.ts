@@ -42,14 +42,17 @@ export const planLockClauses: readonly Clause<PlanLockSubject>[] = [
     for (const result of results) if (result.status === 'fulfilled') await result.value[Symbol.asyncDispose]();
     expect(await lock.isHeld('home')).toBe(false);
   }),
-  clause('several may share it, and nobody has it alone until the last of them is done', async (lock, subject) => {
-    const first = await lock.share('home');
-    const second = await subject.open().share('home');
-    await first[Symbol.asyncDispose]();
-    await expectCode('LOCK_HELD', lock.acquire('home'));
-    await second[Symbol.asyncDispose]();
-    await using _held = await lock.acquire('home');
-    await expectCode('LOCK_HELD', subject.open().share('home'));
+  clause('a run is alive for all views while one of them proves it, whoever holds the plan of that name', async (lock, subject) => {
+    await using _plan = await lock.acquire('one');
+    expect(await lock.isAlive('one')).toBe(false);
+    const proof = await lock.proveAlive('one');
+    expect(await lock.isAlive('two')).toBe(false);
+    expect(await subject.open().isAlive('one')).toBe(true);
+    await expectCode('LOCK_HELD', subject.open().proveAlive('one'));
+    await proof[Symbol.asyncDispose]();
+    expect(await lock.isAlive('one')).toBe(false);
+    await using _again = await subject.open().proveAlive('one');
+    expect(await lock.isAlive('one')).toBe(true);
   }),
   clause('asking whether it is held makes nobody give up', async (lock, subject) => {
     const asking = Promise.allSettled(Array.from({ length: 40 }, () => subject.open().isHeld('home')));
@@ -68,7 +71,8 @@ export const planLockClauses: readonly Clause<PlanLockSubject>[] = [
     for (const name of ['', '..', '../home', 'a/b', 'a\0', 'Home', 'x'.repeat(65)]) {
       await expectCode('NAME_INVALID', lock.acquire(name));
       await expectCode('NAME_INVALID', lock.isHeld(name));
-      await expectCode('NAME_INVALID', lock.share(name));
+      await expectCode('NAME_INVALID', lock.proveAlive(name));
+      await expectCode('NAME_INVALID', lock.isAlive(name));
     }
   }),
 ];

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { newestFirst } from '../../domain/snapshot.ts';
-import { recordRun } from '../../operations/record-run.ts';
+import { closeDeadRuns, recordRun } from '../../operations/record-run.ts';
 import { synchronise } from '../../operations/synchronise.ts';
 import { exitCodeOfRun, exitCodes } from '../exit-codes.ts';
 import { warnOfTrouble } from '../warn-of-trouble.ts';
@@ -22,6 +22,7 @@ export function rescueCommand(program: Command, setup: CommandSetup): void {
           verb: 'rescue',
           plan: null,
           body: async () => {
+            await closeDeadRuns(world, null);
             const unreadable = await synchronise(store, world.history, signal, { acceptEmpty: true });
             const snapshots = newestFirst(await world.history.snapshots({ store: store.name })).map(({ manifest }) => manifest);
             return {
