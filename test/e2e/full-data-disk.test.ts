@@ -39,7 +39,7 @@ describe.runIf(canMount('ext4'))('when the disk of the data directory is full', 
     const report = ended.json<Report<{ warnings: string[]; stores: unknown[] }>>();
     expect(report).toMatchObject({ outcome: 'succeeded', runId: null, details: { stores: [{ verification: { outcome: 'passed' } }] } });
     expect(report.details.warnings).toEqual([expect.stringContaining('not recorded')]);
-    expect(ended.stderr).toMatch(/no space is left on its drive.*Free space/);
+    expect(ended.stderr).toMatch(/no space is left on its drive.*Free space/s);
     const { manifests, damaged, debris } = await lookIntoStore(installation.store);
     expect({ ids: manifests.map(({ id }) => id), damaged, debris }).toEqual({ ids: [before, report.snapshotId], damaged: [], debris: [] });
   });
