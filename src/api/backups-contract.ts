@@ -1,13 +1,13 @@
 import { z } from 'zod';
 
 /*
- * The bodies of the calls below `/backups`, key for key as the document that asked for them has them (S1.2). Their instants
- * are in UTC without saying so.
+ * The bodies of the calls below `/backups`, key for key as the programs know them that were written for them. Their instants
+ * are in UTC without saying so. A backup that lost something is `degraded`, never a `success`.
  */
 
 const instant = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/u);
 
-export const backupsRequest = z.strictObject({ description: z.string().max(1000).optional() }).meta({ id: 'BackupsRequest' });
+export const backupsRequest = z.strictObject({ description: z.string().max(1000).nullish() }).meta({ id: 'BackupsRequest' });
 export const backupsRestore = z.strictObject({ filename: z.string().min(1).max(500) }).meta({ id: 'BackupsRestore' });
 
 export const backupsEntry = z
@@ -23,7 +23,7 @@ export const backupsEntry = z
   .meta({ id: 'BackupsEntry' });
 
 export const backupsDone = z
-  .strictObject({ status: z.literal('success'), message: z.string(), filename: z.string(), timestamp: instant })
+  .strictObject({ status: z.enum(['success', 'degraded']), message: z.string(), filename: z.string(), timestamp: instant })
   .meta({ id: 'BackupsDone' });
 
 export const backupsCleanup = z

@@ -26,7 +26,7 @@ function logged(request: RunRequest) {
   return { run: launcher.run(request.verb), log };
 }
 
-test('S1.4 S0.7 a scheduled backup is told when it begins and when it has ended, with user, file and size', async () => {
+test('a scheduled backup is told when it begins and when it has ended, with user, file and size', async () => {
   const { run, log } = logged({ key: 'k', trigger: due, verb: 'backup', plan: 'home', description: null });
   run.end({ durationMs: 1_500, details: { parts: [{ name: 'app_backup_20261121_020000.sql.gz' }], sizeBytes: 4_096 } });
   await vi.waitFor(() => expect(log.lines).toHaveLength(2));
@@ -49,7 +49,7 @@ test('S1.4 S0.7 a scheduled backup is told when it begins and when it has ended,
   });
 });
 
-test('S1.4 S0.7 one that failed is told with its error, the stack and the cause', async () => {
+test('one that failed is told with its error, the stack and the cause', async () => {
   const { run, log } = logged({ key: 'k', trigger: due, verb: 'backup', plan: 'home', description: null });
   run.say({ kind: 'log', level: 'debug', message: 'backup failed', fields: { stack: 'at a', cause: 'ENOSPC' } });
   run.end({ outcome: 'failed', error: { code: 'STORE_FULL', message: 'no space', hint: 'Free some' } });
@@ -60,7 +60,13 @@ test('S1.4 S0.7 one that failed is told with its error, the stack and the cause'
   });
 });
 
-test('S1.4 cleaning up by schedule has its own words', async () => {
+test('one that lost something is told as an error, also when nothing failed', async () => {
+  const { run, log } = logged({ key: 'k', trigger: due, verb: 'backup', plan: 'home', description: null });
+  run.end({ outcome: 'degraded' });
+  await vi.waitFor(() => expect(log.lines.at(-1)).toMatchObject({ level: 'error', message: 'Scheduled backup completed, degraded' }));
+});
+
+test('cleaning up by schedule has its own words', async () => {
   const { run, log } = logged({ key: 'k', trigger: due, verb: 'expire', plan: 'home' });
   run.end();
   await vi.waitFor(() =>

@@ -4,7 +4,7 @@ import type { LiveRun, RunLogEntry, RunQueue } from '../ports/runner.ts';
 
 type RunVerb = RunRequest['verb'];
 
-/** Who is at work, in the log's own words (S0.7). */
+/** Who is at work, in the log's own words. */
 const components: Readonly<Record<RunVerb, string>> = {
   backup: 'Backup',
   expire: 'Backup',
@@ -15,7 +15,7 @@ const components: Readonly<Record<RunVerb, string>> = {
   delete: 'Service',
 };
 
-/** What a run is called in the log; S1.4 gives the words of the first two. */
+/** What a run is called in the log. Somebody may search it for the words of the first two. */
 const names: Readonly<Record<RunVerb, string>> = {
   backup: 'backup',
   expire: 'backup cleanup',
@@ -26,7 +26,7 @@ const names: Readonly<Record<RunVerb, string>> = {
   delete: 'delete',
 };
 
-/** Writes one line when a run begins and one when it ends, with all that S0.7 asks for. */
+/** Writes one line when a run begins and one when it ends: who, which plan and file, how large, how long, and why it failed. */
 export function logRuns(queue: RunQueue, log: Log): void {
   const told = new Map<string, LiveRun['state']>();
   queue.subscribe((run) => {
@@ -58,11 +58,11 @@ function logEnd({ request, report }: LiveRun, logged: readonly RunLogEntry[], lo
   const { outcome, error, durationMs, snapshotId } = report;
   const fields = { ...fieldsOf(request), outcome, snapshot: snapshotId, ...sizes(report.details), durationMs };
   const name = sentence(nameOf(request));
-  if (error === null) return log.info(`${name} completed`, fields);
+  if (outcome === 'succeeded') return log.info(`${name} completed`, fields);
   const failure = logged.findLast(({ message }) => message === `${request.verb} failed`)?.fields ?? {};
   const isProblem = outcome === 'failed' || outcome === 'degraded';
   const how = outcome === 'degraded' ? 'completed, degraded' : outcome;
-  log[isProblem ? 'error' : 'warn'](`${name} ${how}`, { ...fields, error: { ...error, ...failure } });
+  log[isProblem ? 'error' : 'warn'](`${name} ${how}`, error === null ? fields : { ...fields, error: { ...error, ...failure } });
 }
 
 function sentence(text: string): string {

@@ -47,7 +47,7 @@ describe('S1.2: the calls below /backups', () => {
 
     await writeFile(join(service.directory, 'notes', 'a.txt'), 'overwritten');
     const restored = await call(service, 'POST /backups/restore', { headers, body: { filename } });
-    expect(backupsDone.parse(await restored.json())).toMatchObject({ message: 'Database restored successfully', filename });
+    expect(backupsDone.parse(await restored.json())).toMatchObject({ message: 'Archive restored successfully', filename });
     expect(await readFile(join(service.directory, 'notes', 'a.txt'), 'utf8')).toBe('one');
 
     const deleted = await call(service, `DELETE /backups/${filename}`, { headers });
@@ -61,6 +61,14 @@ describe('S1.2: the calls below /backups', () => {
       ['backup', 'done', filename],
     ]);
     expect(entries[0]?.details).toMatchObject({ newestVerified: true });
+  });
+
+  test('a backup that lost something is no success', async () => {
+    const aFile = 'path: "DIR/store" }\n      - { kind: local, path: "DIR/notes/a.txt" }';
+    await using service = await serviceOfNotes(notesPlan().replace('path: "DIR/store" }', aFile));
+    const made = await call(service, 'POST /backups', { headers: await service.as('operator'), body: { description: null } });
+    const message = expect.stringMatching(/^Backup created, but degraded: .* is not a directory; see: holdfast show notes-/u);
+    expect([made.status, backupsDone.parse(await made.json())]).toMatchObject([201, { status: 'degraded', message }]);
   });
 
   test('the cleanup removes what the days no longer keep, and says what that was', async () => {

@@ -4,6 +4,7 @@ import type { Plan } from '../../domain/plan.ts';
 import type { Principal } from '../../domain/principal.ts';
 import { counts } from '../../domain/retention.ts';
 import { firstStore } from '../../operations/context.ts';
+import type { WorkerReport } from '../../ports/runner.ts';
 import type { ApiContext } from '../api-context.ts';
 import { backupsCleanup, backupsDone, backupsEntry, backupsRequest, backupsRestore } from '../backups-contract.ts';
 import { BackupsList, entryOf, plainInstant, type NamedArchive } from '../backups-list.ts';
@@ -15,7 +16,7 @@ import { endOf, startRun } from '../start-run.ts';
 
 const named = z.strictObject({ filename: z.string().min(1).max(500).describe('name of an archive') });
 
-/** The calls of S1.2 under their own paths: bodies and replies are that document's, not the versioned API's. */
+/** Calls that other programs know, under their own paths: bodies and replies are theirs, not the versioned API's. */
 export function backupRoutes(context: ApiContext): readonly AnyRoute[] {
   const list = new BackupsList(context);
   return [
@@ -125,12 +126,17 @@ async function backUpNow(context: ApiContext, asking: Asking & { readonly descri
   const report = await endOf(context, live);
   const { createdAt } = report.details as { readonly createdAt: string };
   const filename = archiveOf(report.details).file ?? '';
+  const body = done('Backup created successfully', filename, new Date(createdAt));
   return {
     status: 201,
-    body: done('Backup created successfully', filename, new Date(createdAt)),
+    body: report.outcome === 'degraded' ? { ...body, status: 'degraded', message: lossOf(report) } : body,
     headers: { location: `backups/${encodeURIComponent(filename)}` },
     audited: { target: filename, details: { run: live.request.key, plan: plan.name } },
   };
+}
+
+function lossOf({ snapshotId, error }: WorkerReport): string {
+  return `Backup created, but degraded: ${error?.message ?? 'something was not backed up as it stood'}; see: holdfast show ${snapshotId}`;
 }
 
 async function restoreNow(context: ApiContext, asking: Asking & { readonly archive: NamedArchive }): Promise<RouteReply> {
@@ -150,7 +156,7 @@ async function restoreNow(context: ApiContext, asking: Asking & { readonly archi
   await endOf(context, live);
   return {
     status: 200,
-    body: done('Database restored successfully', filename, context.world.clock.now()),
+    body: done(`${archive.file.database === null ? 'Archive' : 'Database'} restored successfully`, filename, context.world.clock.now()),
     audited: { target: filename, details: { run: live.request.key, snapshot: facts.id } },
   };
 }
