@@ -4,6 +4,8 @@ import { exchangeOf } from './exchange.ts';
 import { notFound } from './problems.ts';
 import { chooseEncoding, type WebAssets } from './web-assets.ts';
 
+/** Where people and our problems link to: whoever asks gets the page. */
+const linked = new Set(['/', '/docs']);
 /** Programs ask here: what is not there is a problem for them, and no page. */
 const forPrograms = /^\/(?:api|backups|assets|metrics|healthz|readyz|openapi\.json)(?:\/|$)/u;
 
@@ -28,7 +30,7 @@ export function serveWeb(app: FastifyInstance, web: WebAssets | null): void {
 
 function isForPeople({ method, headers }: FastifyRequest, path: string): boolean {
   if ((method !== 'GET' && method !== 'HEAD') || forPrograms.test(path)) return false;
-  return path === '/' || (headers.accept ?? '').includes('text/html');
+  return linked.has(path) || (headers.accept ?? '').includes('text/html');
 }
 
 /** Their names change with their content, so a browser may keep them for ever. */

@@ -45,6 +45,7 @@ describe('the dashboard', () => {
     for (const path of ['/api/v1/nothing', '/backups/a/b', '/assets/none.js', '/readyz/no'])
       expect((await fetch(service.url + path, { headers: { accept: 'text/html' } })).status, path).toBe(404);
     expect((await fetch(`${service.url}/plans/home`, { headers: { accept: 'application/json' } })).status).toBe(404);
+    expect((await fetch(`${service.url}/docs`, { headers: { accept: '*/*' } })).status, 'where our problems link to').toBe(200);
     expect((await fetch(`${service.url}/plans/home`, { method: 'POST', headers: { accept: 'text/html' } })).status).toBe(404);
   });
 
