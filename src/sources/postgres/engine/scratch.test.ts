@@ -68,7 +68,7 @@ describe('a throw-away server', () => {
     const many = await dumpDatabase(cluster, 'many');
     await using target = await scratch([many.record]);
     expect(await drill(target, many)).toEqual([]);
-  });
+  }, 300_000);
 
   test('proves a dump, makes up roles and says so, and is gone afterwards', async () => {
     {
