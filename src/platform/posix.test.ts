@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import koffi from 'koffi';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Posix } from './posix.ts';
 import { loadPosix } from './posix.ts';
@@ -181,4 +182,12 @@ test('flushing and reading ahead work on open files and fail on closed ones', ()
   posix.readAhead(fd, 1);
   closeSync(fd);
   expect(() => posix.syncFileSystem(-1)).toThrow(expect.objectContaining({ code: 'EBADF' }));
+});
+
+test('memory can be had whose address is a multiple of a page', () => {
+  for (const sizeBytes of [1, 8192, 1 << 20]) {
+    const memory = posix.alignedBuffer(sizeBytes, 4096);
+    expect(memory.length).toBe(sizeBytes);
+    expect(koffi.address(memory) % 4096n).toBe(0n);
+  }
 });

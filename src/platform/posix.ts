@@ -29,6 +29,8 @@ export interface Posix {
   tryLock(fd: number): boolean;
   /** Swaps two paths of one file system in one step. False where the system or the file system cannot. */
   exchange(one: Uint8Array, other: Uint8Array): boolean;
+  /** Memory whose address is a multiple of `alignment`, which is a power of two. */
+  alignedBuffer(sizeBytes: number, alignment: number): Buffer;
 }
 
 /** ABI of 64-bit Linux, the same for glibc and musl: other systems name, number or lay out some of this differently. */
@@ -60,6 +62,7 @@ async function load(): Promise<Posix | undefined> {
     return new LinuxCalls(
       (definition) => library.func(definition),
       () => koffi.errno(),
+      (memory) => koffi.address(memory),
     );
   } catch (error) {
     // No binary of koffi for this system, or a C library without one of the calls: both mean "cannot be had".
@@ -74,6 +77,7 @@ type Declare = (definition: string) => Call;
 
 class LinuxCalls implements Posix {
   readonly #errno: () => number;
+  readonly #address: (memory: Uint8Array) => bigint;
   readonly #list: ForFile;
   readonly #get: ForFile;
   readonly #set: ForFile;
@@ -88,8 +92,9 @@ class LinuxCalls implements Posix {
   readonly #buffer = Buffer.alloc(maxXattrBytes);
   readonly #times = new BigInt64Array([0n, omitTime, 0n, 0n]);
 
-  constructor(declare: Declare, errno: () => number) {
+  constructor(declare: Declare, errno: () => number, address: (memory: Uint8Array) => bigint) {
     this.#errno = errno;
+    this.#address = address;
     this.#list = forFile(declare, 'int64', 'listxattr', 'void *list, size_t size');
     this.#get = forFile(declare, 'int64', 'getxattr', 'const void *name, void *value, size_t size');
     this.#set = forFile(declare, 'int', 'setxattr', 'const void *name, const void *value, size_t size, int flags');
@@ -190,6 +195,12 @@ class LinuxCalls implements Posix {
     if (result < 0 && ['EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'].includes(this.#errnoName())) return false;
     this.#check(result, 'renameat2');
     return true;
+  }
+
+  alignedBuffer(sizeBytes: number, alignment: number): Buffer {
+    const memory = Buffer.allocUnsafeSlow(sizeBytes + alignment);
+    const start = Number(-this.#address(memory) & BigInt(alignment - 1));
+    return memory.subarray(start, start + sizeBytes);
   }
 
   #check(result: number, call: string): void {
