@@ -115,7 +115,7 @@ export async function serve(serving: Serving): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort');
   context.log.info('The service is stopping', { user: system.name, component: 'Service' });
   await scheduler.stop();
-  await runs.stop('The service was stopped');
+  await scheduler.giveBack(await runs.stop('The service was stopped'));
   await settled;
   unwatch();
   await watch.stop();

@@ -206,6 +206,17 @@ describe('a run whose process cannot be started', () => {
 });
 
 describe('a queue that is stopped', () => {
+  test('tells what it kept from being done', async () => {
+    const world = new World();
+    const [going, waiting, done] = [request('backup', { trigger: due }), request('expire', { trigger: due }), request('drill')];
+    for (const each of [going, waiting, done]) world.runs.schedule(each, 60_000);
+    await vi.waitFor(() => expect([world.state(going), world.state(done)]).toEqual(['running', 'running']));
+    const stopped = world.runs.stop('The service was stopped');
+    world.launcher.run('drill').end({});
+    world.launcher.run('backup').end({ outcome: 'cancelled' });
+    expect(await stopped).toEqual([going, waiting]);
+  });
+
   test('waits until what never began is recorded', async () => {
     const recording = Promise.withResolvers<void>();
     const world = new World({ onNotStarted: () => recording.promise });

@@ -103,16 +103,20 @@ export class Runs implements RunQueue {
     return () => void this.#logListeners.delete(listener);
   }
 
-  /** Takes no more, and ends what goes on in order. Resolves when all of it has ended and is recorded. */
-  async stop(reason: string): Promise<void> {
+  /**
+   * Takes no more, and ends what goes on in order. Resolves when all of it has ended and is recorded, with what this kept from
+   * being done.
+   */
+  async stop(reason: string): Promise<readonly RunRequest[]> {
     this.#isStopping = true;
     clearTimeout(this.#timer);
     const unended = this.#unended();
     for (const run of unended)
       if (run.process === undefined) void this.#giveUp(run, 'cancelled', cancelledBefore(reason));
       else run.process.cancel(reason);
-    await Promise.all(unended.map((run) => run.ended));
+    const ended = await Promise.all(unended.map(async (run) => ({ request: run.request, report: await run.ended })));
     await this.#recorded;
+    return ended.filter(({ report }) => report.outcome === 'cancelled' || report.isDeath === true).map(({ request }) => request);
   }
 
   /** The run with this key when it is known: whoever asks twice gets one. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { keptLog } from '../../test/fakes/kept-log.ts';
+import { HoldfastError } from '../domain/errors.ts';
 import type { HoldfastEvent } from '../domain/events.ts';
 import type { Plan, PlanSchedule } from '../domain/plan.ts';
 import type { RunRequest } from '../domain/run-request.ts';
@@ -37,6 +38,8 @@ class Machine {
   wallMs: number;
   monotonicMs = 0;
   uptimeMs = 0;
+  isHistoryAway = false;
+  isStopping = false;
   readonly started: RunRequest[] = [];
   readonly waits: number[] = [];
   readonly events: HoldfastEvent[] = [];
@@ -60,9 +63,15 @@ class Machine {
       uptimeMs: () => this.uptimeMs,
       log: this.log,
       records: this.#state.schedules,
-      history: { runs: async () => this.started.map(({ trigger }) => ({ trigger }) as Run) },
+      history: {
+        runs: async () => {
+          if (this.isHistoryAway) throw new HoldfastError('HISTORY_UNREADABLE', 'the server is away', { hint: 'Wait' });
+          return this.started.map(({ trigger }) => ({ trigger }) as Run);
+        },
+      },
       newRunKey: () => `key ${this.started.length}`,
       start: (request, waitMs) => {
+        if (this.isStopping) throw new HoldfastError('SERVICE_STOPPING', 'about to stop', { hint: 'Wait' });
         this.started.push(request);
         this.waits.push(waitMs);
       },
@@ -215,6 +224,59 @@ describe('after the service was away', () => {
     }
     expect(machine.started).toEqual([]);
     expect(machine.events).toMatchObject([{ kind: 'schedule-missed', message: expect.stringContaining('2026-11-21T01:30:00.000Z') }]);
+  });
+
+  test('a run that was settled and never began is told when the history is back, also after later ones', async () => {
+    const machine = new Machine('2026-11-21T01:00:00Z', state);
+    await machine.runUntil(machine.scheduler(plan()), '2026-11-21T01:31:00Z');
+    machine.started.length = 0;
+    machine.isHistoryAway = true;
+    const scheduler = machine.scheduler(plan());
+    await scheduler.start();
+    await machine.runUntil(scheduler, '2026-11-22T01:31:00Z');
+    expect([machine.dueTimes, machine.events]).toEqual([['2026-11-22T01:30:00.000Z'], []]);
+    machine.isHistoryAway = false;
+    await machine.runUntil(scheduler, '2026-11-22T01:33:00Z');
+    await scheduler.stop();
+    expect(machine.dueTimes).toEqual(['2026-11-22T01:30:00.000Z']);
+    expect(machine.events).toMatchObject([{ kind: 'schedule-missed', message: expect.stringContaining('2026-11-21T01:30:00.000Z') }]);
+  });
+
+  describe('in a run', () => {
+    /** The run of 01:30 goes on when the service is stopped, and does not get done. */
+    async function stoppedInRun(schedule: Partial<PlanSchedule>, isBackAt: string): Promise<Machine> {
+      const machine = new Machine('2026-11-21T01:00:00Z', state);
+      const scheduler = machine.scheduler(plan(schedule));
+      await machine.runUntil(scheduler, '2026-11-21T01:31:00Z');
+      await scheduler.giveBack(machine.started);
+      machine.started.length = 0;
+      machine.pass(Date.parse(isBackAt) - machine.wallMs);
+      const next = machine.scheduler(plan(schedule));
+      await next.start();
+      await next.stop();
+      return machine;
+    }
+
+    test('it is run again when that is soon, or the plan makes up for missed times', async () => {
+      expect((await stoppedInRun({}, '2026-11-21T01:34:00Z')).dueTimes).toEqual(['2026-11-21T01:30:00.000Z']);
+      const machine = await stoppedInRun({ missed: 'run-once' }, '2026-11-21T07:00:00Z');
+      expect([machine.dueTimes, machine.events]).toEqual([['2026-11-21T01:30:00.000Z'], []]);
+    });
+
+    test('it is told as missed when the plan waits for the next time', async () => {
+      const machine = await stoppedInRun({}, '2026-11-21T07:00:00Z');
+      expect([machine.dueTimes, machine.events]).toMatchObject([[], [{ kind: 'schedule-missed', subject: 'schedule:backup' }]]);
+    });
+
+    test('nor is a time lost that comes while the service is about to stop', async () => {
+      const machine = new Machine('2026-11-21T01:00:00Z', state);
+      machine.isStopping = true;
+      await machine.runUntil(machine.scheduler(plan()), '2026-11-21T01:30:00Z');
+      machine.isStopping = false;
+      machine.pass(60_000);
+      await machine.scheduler(plan()).tick();
+      expect(machine.dueTimes).toEqual(['2026-11-21T01:30:00.000Z']);
+    });
   });
 });
 

@@ -41,6 +41,8 @@ export class Scheduler {
   readonly #world: SchedulerWorld;
   readonly #schedules: readonly OwnSchedule[];
   readonly #clockWatch: ClockWatch;
+  /** Times that were settled before this start, as long as the history could not be asked what became of them. */
+  readonly #unasked = new Map<OwnSchedule, Date>();
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> = Promise.resolve();
   #lastTickMs: number | null = null;
@@ -52,9 +54,9 @@ export class Scheduler {
     this.#clockWatch = new ClockWatch(world.clock, () => world.uptimeMs());
   }
 
-  /** Looks for runs that were lost, then ticks until it is stopped. */
+  /** Looks for runs that were lost, as soon as the history can be asked, and ticks until it is stopped. */
   async start(): Promise<void> {
-    for (const own of this.#schedules) await this.#guard(own, () => this.#lookForLost(own));
+    for (const own of this.#schedules) await this.#guard(own, () => this.#noteSettled(own));
     await this.#tickOnTime();
   }
 
@@ -63,6 +65,16 @@ export class Scheduler {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     await this.#ticking;
+  }
+
+  /** Times whose runs were kept from being done by the stop of the service: after the next start they are missed times. */
+  async giveBack(runs: readonly Pick<RunRequest, 'plan' | 'verb' | 'trigger'>[]): Promise<void> {
+    for (const { plan, verb, trigger } of runs)
+      for (const own of this.#schedules)
+        if (own.plan.name === plan && own.verb === verb && trigger.dueAt !== null) {
+          const dueAt = new Date(trigger.dueAt);
+          await this.#guard(own, () => this.#settle(own, justBefore(dueAt)));
+        }
   }
 
   /** Milliseconds since it last looked; null before the first time. */
@@ -94,6 +106,7 @@ export class Scheduler {
   async tick(): Promise<void> {
     const jump = this.#clockWatch.look();
     if (jump !== null) await this.#tellOfJump(jump);
+    for (const [own, dueAt] of this.#unasked) await this.#guard(own, () => this.#lookForLost(own, dueAt));
     for (const own of this.#schedules) if (!this.#isStopped) await this.#guard(own, () => this.#look(own));
     this.#lastTickMs = this.#world.clock.monotonicMs();
   }
@@ -119,7 +132,7 @@ export class Scheduler {
     // A run that is to be started is settled at its own time, so that it can be missed if it never was.
     await records.settle({ ...identity(own), consideredUntil: decision.run ?? decision.consideredUntil });
     await this.#tellOfPassedOver(own, decision);
-    if (decision.run !== null) this.#start(own, decision.run);
+    if (decision.run !== null) await this.#start(own, decision.run);
   }
 
   /** Up to when everything is settled; null for a schedule that is new or was edited: it never catches up. */
@@ -132,7 +145,7 @@ export class Scheduler {
     await this.#world.records.settle({ ...identity(own), consideredUntil });
   }
 
-  #start(own: OwnSchedule, dueAt: Date): void {
+  async #start(own: OwnSchedule, dueAt: Date): Promise<void> {
     const { clock, installation, log } = this.#world;
     const [next] = nextTimes(timingOf(own, installation), clock.now(), 1);
     const waitMs = Math.min(longestWaitMs, next === undefined ? longestWaitMs : next.getTime() - clock.now().getTime());
@@ -141,6 +154,7 @@ export class Scheduler {
     } catch (error) {
       if (!isHoldfastError(error, 'SERVICE_STOPPING')) throw error;
       log.warn('A run was due while the service was about to stop', { plan: own.plan.name, verb: own.verb, dueAt: dueAt.toISOString() });
+      await this.#settle(own, justBefore(dueAt));
     }
   }
 
@@ -157,19 +171,35 @@ export class Scheduler {
       );
   }
 
-  /** A time that was settled for a run, and of which the history knows nothing: the service died in between. */
-  async #lookForLost(own: OwnSchedule): Promise<void> {
+  async #noteSettled(own: OwnSchedule): Promise<void> {
     const known = await this.#known(own);
     if (known === null) return;
-    const [settledFor] = dueTimes(timingOf(own, this.#world.installation), { after: new Date(known.getTime() - 1), until: known });
-    if (settledFor === undefined || (await this.#wasRun(own, settledFor))) return;
-    await this.#settle(own, new Date(known.getTime() + 1));
-    await this.#tellOfMissed(own, [settledFor], 'the service was ended just before it began');
+    const [settledFor] = dueTimes(timingOf(own, this.#world.installation), { after: justBefore(known), until: known });
+    if (settledFor !== undefined) this.#unasked.set(own, settledFor);
   }
 
-  async #wasRun({ plan, verb }: OwnSchedule, dueAt: Date): Promise<boolean> {
-    const runs = await this.#world.history.runs({ plan: plan.name, verb, since: dueAt });
-    return runs.some(({ trigger }) => trigger.dueAt === dueAt.toISOString());
+  /** A time that was settled for a run, and of which the history knows nothing: the service died in between. */
+  async #lookForLost(own: OwnSchedule, dueAt: Date): Promise<void> {
+    const wasRun = await this.#wasRun(own, dueAt);
+    if (wasRun === null) return;
+    if (!wasRun) {
+      // It is told once; a later time may have been settled while the history was away.
+      const known = await this.#known(own);
+      if (known?.getTime() === dueAt.getTime()) await this.#settle(own, new Date(dueAt.getTime() + 1));
+      await this.#tellOfMissed(own, [dueAt], 'the service was ended just before it began');
+    }
+    this.#unasked.delete(own);
+  }
+
+  /** Null while the history is away. */
+  async #wasRun({ plan, verb }: OwnSchedule, dueAt: Date): Promise<boolean | null> {
+    try {
+      const runs = await this.#world.history.runs({ plan: plan.name, verb, since: dueAt });
+      return runs.some(({ trigger }) => trigger.dueAt === dueAt.toISOString());
+    } catch (error) {
+      if (!isHoldfastError(error, 'HISTORY_UNREADABLE')) throw error;
+      return null;
+    }
   }
 
   async #tellOfMissed({ plan, verb }: OwnSchedule, missed: readonly Date[], why: string): Promise<void> {
@@ -225,6 +255,10 @@ export class Scheduler {
       log.error('What happened could not be told to anybody', { event: event.kind, plan: event.plan, error: messageOf(error) });
     }
   }
+}
+
+function justBefore(at: Date): Date {
+  return new Date(at.getTime() - 1);
 }
 
 function messageOf(error: unknown): string {
