@@ -11,8 +11,7 @@ import { openAlerts, testChannelsOf } from './alerting.ts';
 import type { AnyRoute } from './api/route.ts';
 import { accessRoutes } from './api/routes/access.ts';
 import { alertRoutes } from './api/routes/alerts.ts';
-import { backupRoutes } from './api/routes/backups.ts';
-import { downloadRoutes } from './api/routes/downloads.ts';
+import { archiveRoutes } from './api/routes/archives.ts';
 import { eventRoutes } from './api/routes/events.ts';
 import { planRoutes } from './api/routes/plans.ts';
 import { restoreRoutes } from './api/routes/restores.ts';
@@ -75,6 +74,7 @@ export async function serve(serving: Serving): Promise<void> {
   const data = await openDataDirectory({ environment: context.environment, uid });
   await using _alone = await lockService(data, context);
   await using state = await openServiceState(join(data.path, 'service.sqlite'), context);
+  await state.requests.interruptIdempotent();
   const telling = Promise.withResolvers<Alerts>();
   const emit = async (event: HoldfastEvent): Promise<void> => {
     try {
@@ -314,13 +314,12 @@ async function testAll(
 
 const routeGroups = [
   alertRoutes,
-  backupRoutes,
+  archiveRoutes,
   statusRoutes,
   eventRoutes,
   planRoutes,
   runRoutes,
   snapshotRoutes,
-  downloadRoutes,
   restoreRoutes,
   storeRoutes,
 ] as const;

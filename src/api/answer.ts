@@ -5,7 +5,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { ServiceState } from '../ports/service-state.ts';
 import { type Authenticate, type Exchange, exchangeOf, headerOf, refuseForeignPage, send } from './exchange.ts';
-import { idempotencyKeyOf, once } from './idempotency.ts';
+import { type Idempotency, idempotencyKeyOf } from './idempotency.ts';
 import { asHoldfastError, problemMediaType, problemOf } from './problems.ts';
 import { type InputSchemas, inputSchemasOf, parsePart } from './request-input.ts';
 import type { AnyRoute, Route, RouteInput, RouteReply } from './route.ts';
@@ -15,6 +15,8 @@ export interface AnswerOptions {
   readonly state: ServiceState;
   readonly log: Log;
   readonly clock: Clock;
+  readonly idempotency: Idempotency;
+  readonly newRunKey: () => string;
 }
 
 /** Before the body is read: who it is, whether the role suffices, and whether a page of ours asked. */
@@ -74,7 +76,7 @@ function nobodyWaits(cause: unknown): HoldfastError {
   return new HoldfastError('CANCELLED', 'Nobody waits for this reply any more', { hint: 'Ask again', cause });
 }
 
-type AnyInput = RouteInput<unknown, unknown, unknown>;
+type AnyInput = Omit<RouteInput<unknown, unknown, unknown>, 'runKey'>;
 
 function readInput(request: FastifyRequest, { route, schemas }: { route: AnyRoute; schemas: InputSchemas }): AnyInput {
   const { principal, seen, gone } = exchangeOf(request);
@@ -101,12 +103,11 @@ function refuseOtherPlans(route: AnyRoute, { principal, params, body }: AnyInput
   throw new HoldfastError('PLAN_UNKNOWN', `There is no plan ${JSON.stringify(plan)}`, { hint: 'See which there are: GET /api/v1/plans' });
 }
 
-function handle(route: AnyRoute, input: AnyInput, { state, clock }: AnswerOptions): Promise<RouteReply> {
+function handle(route: AnyRoute, input: AnyInput, { idempotency, newRunKey }: AnswerOptions): Promise<RouteReply> {
   const { principal, idempotencyKey, params, body } = input;
-  if (principal === null || idempotencyKey === null) return (route as unknown as Route).handle(input);
-  const handled = () => (route as unknown as Route).handle(input);
-  const request = { principal, key: idempotencyKey, act: `${route.method} ${route.path}`, body: { params, body } };
-  return once(request, { records: state.requests, clock }, handled);
+  const handled = (runKey: string) => (route as unknown as Route).handle({ ...input, runKey });
+  if (principal === null || idempotencyKey === null) return handled(newRunKey());
+  return idempotency.once({ principal, key: idempotencyKey, act: `${route.method} ${route.path}`, body: { params, body } }, handled);
 }
 
 /** Strangers at a door that is shut, and those who knock too often, are told in the log alone: they must not fill the audit. */

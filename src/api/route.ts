@@ -38,6 +38,8 @@ export interface RouteInput<Params, Query, Body> {
   readonly base: string;
   /** `Idempotency-Key`. */
   readonly idempotencyKey: string | null;
+  /** For the run that the act starts, if it starts one: with it a run is known again by the key of its request. */
+  readonly runKey: string;
   readonly header: (name: string) => string | undefined;
   /** Fires when the client goes away; never for an act, which goes on to its end and into the audit without it. */
   readonly signal: AbortSignal;

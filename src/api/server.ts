@@ -5,8 +5,9 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import { admit, answerProblem, answerWith, type AnswerOptions } from './answer.ts';
 import type { ApiContext } from './api-context.ts';
-import { type Authenticate, beginExchange, exchangeOf, type OpenExchanges } from './exchange.ts';
+import { type Authenticate, beginExchange, type Exchange, exchangeOf, type OpenExchanges } from './exchange.ts';
 import { openForwarding } from './forwarded.ts';
+import { Idempotency } from './idempotency.ts';
 import { listen } from './listen.ts';
 import { HttpRequests } from './metrics/http-requests.ts';
 import { Pacing } from './pacing.ts';
@@ -58,10 +59,13 @@ interface Frame extends AnswerOptions {
   isClosing: boolean;
 }
 
-function frameOf({ settings, queue, state }: ApiContext, { authenticate, log, clock }: ServerOptions): Frame {
+function frameOf({ settings, queue, state, world }: ApiContext, { authenticate, log, clock }: ServerOptions): Frame {
   const isBusy = (): boolean => queue.live().some((run) => run.state === 'running');
   const pacing = new Pacing({ isBusy, clock, processorMs });
-  return { settings, pacing, requests: new HttpRequests(), open: new Set(), isClosing: false, authenticate, state, log, clock };
+  const newRunKey = (): string => world.newRunKey();
+  const idempotency = new Idempotency({ ...state, history: world.history, clock, newRunKey });
+  const known = { settings, requests: new HttpRequests(), open: new Set<Exchange>(), isClosing: false };
+  return { ...known, pacing, idempotency, newRunKey, authenticate, state, log, clock };
 }
 
 function processorMs(): number {

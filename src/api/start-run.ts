@@ -4,13 +4,16 @@ import type { RunTrigger, RunWork } from '../domain/run-request.ts';
 import type { LiveRun, WorkerReport } from '../ports/runner.ts';
 import type { ApiContext } from './api-context.ts';
 import { presentLive } from './present.ts';
-import type { RouteReply } from './route.ts';
+import type { RouteInput, RouteReply } from './route.ts';
 
-type Starting = Pick<ApiContext, 'queue' | 'world'>;
+type Starting = Pick<ApiContext, 'queue'>;
+
+/** Who asks for a run, and by what key it is known. */
+export type Asking = Pick<RouteInput<unknown, unknown, unknown>, 'principal' | 'runKey'>;
 
 /** Hands a run to the queue, in the name of whoever asks. Throws `LOCK_HELD`, `SERVICE_STOPPING`. */
-export function startRun({ queue, world }: Starting, principal: Principal | null, work: RunWork): LiveRun {
-  return queue.submit({ key: world.newRunKey(), trigger: triggerOf(principal), ...work });
+export function startRun({ queue }: Starting, { principal, runKey }: Asking, work: RunWork): LiveRun {
+  return queue.submit({ key: runKey, trigger: triggerOf(principal), ...work });
 }
 
 function triggerOf(principal: Principal | null): RunTrigger {

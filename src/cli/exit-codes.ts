@@ -67,6 +67,7 @@ const byError = {
   MEDIA_TYPE: 'usage',
   RANGE_INVALID: 'usage',
   IDEMPOTENCY_MISMATCH: 'usage',
+  REQUEST_INTERRUPTED: 'failed',
   NOT_FOUND: 'usage',
   RUN_UNKNOWN: 'usage',
   LISTEN_FAILED: 'failed',

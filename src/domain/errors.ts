@@ -62,6 +62,7 @@ export const errorCodes = [
   'MEDIA_TYPE',
   'RANGE_INVALID',
   'IDEMPOTENCY_MISMATCH',
+  'REQUEST_INTERRUPTED',
   'NOT_FOUND',
   'RUN_UNKNOWN',
   // the service

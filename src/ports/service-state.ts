@@ -204,12 +204,11 @@ export interface AuditEntry {
 
 export interface RequestRecords {
   /** Reserves the key, or answers with what it led to before. Keys are kept 24 hours and belong to one actor. */
-  beginIdempotent(request: {
-    readonly actor: string;
-    readonly key: string;
-    readonly bodyHash: string;
-    readonly at: Date;
-  }): Promise<IdempotentBefore>;
+  beginIdempotent(request: IdempotentRequest): Promise<IdempotentBefore>;
+  /** For a service that starts: whatever is still going on ended with the service before it. */
+  interruptIdempotent(): Promise<void>;
+  /** Reserves an interrupted key anew. False when it is not interrupted any more, or by the end of another run. */
+  retakeIdempotent(request: IdempotentRequest, interruptedRun: string): Promise<boolean>;
   endIdempotent(actor: string, key: string, reply: { readonly status: number; readonly body: string } | null): Promise<void>;
   createConfirmation(confirmation: {
     readonly tokenHash: string;
@@ -227,9 +226,18 @@ export interface RequestRecords {
     readonly now: Date;
   }): Promise<'fits' | 'unknown' | 'expired' | 'other'>;
 }
+export interface IdempotentRequest {
+  readonly actor: string;
+  readonly key: string;
+  readonly bodyHash: string;
+  /** Key of the run that the request starts, if it starts one. */
+  readonly run: string;
+  readonly at: Date;
+}
 export type IdempotentBefore =
   | { readonly kind: 'new' }
   | { readonly kind: 'going-on' }
+  | { readonly kind: 'interrupted'; readonly run: string }
   | { readonly kind: 'other-body' }
   | { readonly kind: 'done'; readonly status: number; readonly body: string };
 

@@ -130,6 +130,10 @@ const migrations: readonly string[] = [
     started_at text not null
   ) strict;
   `,
+  `
+  alter table idempotency add column run text not null default '';
+  alter table idempotency add column interrupted integer not null default 0;
+  `,
 ];
 
 export const knownVersion = migrations.length;

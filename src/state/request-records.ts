@@ -7,7 +7,7 @@ const keptMs = 24 * 3_600_000;
 
 export function requestRecords(db: Kysely<StateSchema>): RequestRecords {
   return {
-    async beginIdempotent({ actor, key, bodyHash, at }) {
+    async beginIdempotent({ actor, key, bodyHash, run, at }) {
       return db.transaction().execute(async (within) => {
         const before = await within
           .selectFrom('idempotency')
@@ -19,14 +19,28 @@ export function requestRecords(db: Kysely<StateSchema>): RequestRecords {
         if (before === undefined) {
           await within
             .replaceInto('idempotency')
-            .values({ actor, key, body_hash: bodyHash, at: stored(at), status: null, body: null })
+            .values({ actor, key, body_hash: bodyHash, at: stored(at), status: null, body: null, run, interrupted: 0 })
             .execute();
           return { kind: 'new' };
         }
         if (before.body_hash !== bodyHash) return { kind: 'other-body' };
-        if (before.status === null) return { kind: 'going-on' };
-        return { kind: 'done', status: before.status, body: before.body ?? '' };
+        if (before.status !== null) return { kind: 'done', status: before.status, body: before.body ?? '' };
+        return before.interrupted === 0 ? { kind: 'going-on' } : { kind: 'interrupted', run: before.run };
       });
+    },
+    async interruptIdempotent() {
+      await db.updateTable('idempotency').set({ interrupted: 1 }).where('status', 'is', null).execute();
+    },
+    async retakeIdempotent({ actor, key, run, at }, interruptedRun) {
+      const { numUpdatedRows } = await db
+        .updateTable('idempotency')
+        .set({ run, at: stored(at), interrupted: 0 })
+        .where('actor', '=', actor)
+        .where('key', '=', key)
+        .where('interrupted', '=', 1)
+        .where('run', '=', interruptedRun)
+        .executeTakeFirst();
+      return numUpdatedRows > 0n;
     },
     async endIdempotent(actor, key, reply) {
       if (reply === null) await db.deleteFrom('idempotency').where('actor', '=', actor).where('key', '=', key).execute();

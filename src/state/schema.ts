@@ -86,6 +86,9 @@ interface IdempotencyTable {
   /** Null while the first request goes on. */
   readonly status: number | null;
   readonly body: string | null;
+  readonly run: string;
+  /** 1 when the service ended while the first request went on. */
+  readonly interrupted: number;
 }
 
 interface ConfirmationsTable {

@@ -109,6 +109,9 @@ describeContractTests('the contract of the service state', {
     'a key of a request is free again after a day': broken('requests', (right) => ({
       beginIdempotent: (request) => right.beginIdempotent({ ...request, at: early }),
     })),
+    'a key whose service ended tells its run, and is reserved anew once': broken('requests', () => ({
+      retakeIdempotent: async () => true,
+    })),
     'a confirmation fits once, its actor, act and body alone, and not too late': broken('requests', (right) => ({
       takeConfirmation: (given) => right.takeConfirmation({ ...given, now: early }),
     })),

@@ -75,7 +75,7 @@ const audited = {
   result: 'done',
   details: { newestVerified: true },
 } as const;
-const idempotent = { actor: 'user:1', key: 'key', bodyHash: hash, at };
+const idempotent = { actor: 'user:1', key: 'key', bodyHash: hash, run: 'run-1', at };
 const confirmation = { tokenHash: hash, actor: 'user:1', act: 'delete', bodyHash: 'b'.repeat(64) };
 
 /** What the state of the service promises (`src/ports/service-state.ts`), clause by clause. */
@@ -333,6 +333,21 @@ export const serviceStateClauses: readonly Clause<ServiceStateSubject>[] = [
     await requests.beginIdempotent(idempotent);
     expect(await requests.beginIdempotent({ ...idempotent, at: later(24 * hour - 1) })).toEqual({ kind: 'going-on' });
     expect(await requests.beginIdempotent({ ...idempotent, at: later(24 * hour) })).toEqual({ kind: 'new' });
+  }),
+  clause('a key whose service ended tells its run, and is reserved anew once', async ({ requests }) => {
+    await requests.beginIdempotent(idempotent);
+    await requests.beginIdempotent({ ...idempotent, key: 'done' });
+    await requests.endIdempotent('user:1', 'done', { status: 202, body: '{}' });
+    await requests.interruptIdempotent();
+    expect(await requests.beginIdempotent({ ...idempotent, key: 'done' })).toMatchObject({ kind: 'done' });
+    const again = { ...idempotent, run: 'run-2', at: later(1) };
+    expect(await requests.beginIdempotent({ ...again, bodyHash: 'other' })).toEqual({ kind: 'other-body' });
+    expect(await requests.beginIdempotent(again)).toEqual({ kind: 'interrupted', run: 'run-1' });
+    expect([await requests.retakeIdempotent(again, 'run-0'), await requests.retakeIdempotent(again, 'run-1')]).toEqual([false, true]);
+    expect(await requests.retakeIdempotent({ ...again, run: 'run-3' }, 'run-1')).toBe(false);
+    expect(await requests.beginIdempotent(again)).toEqual({ kind: 'going-on' });
+    await requests.interruptIdempotent();
+    expect(await requests.beginIdempotent(again)).toEqual({ kind: 'interrupted', run: 'run-2' });
   }),
   clause('a confirmation fits once, its actor, act and body alone, and not too late', async ({ requests }) => {
     const taken = async (given: Partial<typeof confirmation> & { readonly now?: Date }) => {

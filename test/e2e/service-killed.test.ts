@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { processStart } from '../../src/platform/process-start.ts';
-import type { ApiRun, ApiRunDetail } from '../../src/api/contract.ts';
+import type { ApiRun, ApiRunDetail, Problem } from '../../src/api/contract.ts';
 import { protectNotes, type ProtectedNotes } from './protected-notes.ts';
 import { serve, type Service } from './service.ts';
 import { lookIntoStore } from './store-state.ts';
@@ -18,12 +18,14 @@ interface HeldBackup extends AsyncDisposable {
   letGo(): Promise<void>;
 }
 
-async function heldBackup(): Promise<HeldBackup> {
+type Ask = (service: Service) => Promise<Pick<ApiRun, 'id'>>;
+
+async function heldBackup(ask: Ask = askForBackup): Promise<HeldBackup> {
   const notes = await protectNotes();
   const holder = await notes.cluster.connect(notes.database);
   await holder.query('BEGIN; LOCK TABLE notes IN ACCESS EXCLUSIVE MODE');
   const service = await serve(notes.installation);
-  const { id: key } = await askForBackup(service);
+  const { id: key } = await ask(service);
   await vi.waitFor(async () => {
     const sql = "SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted AND relation = 'notes'::regclass";
     expect((await holder.query(sql)).rows[0].waiting).toBeGreaterThan(0);
@@ -55,6 +57,20 @@ async function askForBackup(service: Service): Promise<ApiRun> {
   return (await reply.json()) as ApiRun;
 }
 
+/** Asks with a key, by a call that is answered when the backup is done. */
+function askAndWait(url: string, headers: Record<string, string>): Promise<Response> {
+  return fetch(`${url}/backups`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json', 'idempotency-key': 'k' },
+    body: '{}',
+  });
+}
+
+async function runsOf(service: Service): Promise<readonly ApiRun[]> {
+  const reply = await fetch(`${service.url}/api/v1/runs`, { headers: await service.as('viewer') });
+  return ((await reply.json()) as { readonly items: readonly ApiRun[] }).items;
+}
+
 async function childrenOf(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return text.trim().split(' ').map(Number);
@@ -81,6 +97,28 @@ async function expectNextBackupToSucceed(held: HeldBackup, service: Service): Pr
 }
 
 describe('a service that is killed in a run', () => {
+  it('knows the act by its key when it is started again, tells how its run ended, and does not do it twice', async () => {
+    let headers: Record<string, string> = {};
+    await using held = await heldBackup(async (service) => {
+      headers = await service.as('operator');
+      void askAndWait(service.url, headers).catch(() => undefined);
+      return await vi.waitFor(async () => {
+        const [run] = await runsOf(service);
+        if (run?.state !== 'running') throw new Error('not yet');
+        return run;
+      }, patience);
+    });
+    held.service.process.kill('SIGKILL');
+    await using again = await serve(held.notes.installation);
+    const told = await vi.waitFor(async () => {
+      const problem = (await (await askAndWait(again.url, headers)).json()) as Problem;
+      expect(problem.code).toBe('REQUEST_INTERRUPTED');
+      return problem;
+    }, patience);
+    expect(told).toMatchObject({ status: 409, detail: expect.stringContaining(`its run ${held.key} ended as failed`) });
+    expect(await runsOf(again)).toHaveLength(1);
+  });
+
   it('has the run end in order, as failed, and goes on when it is started again', async () => {
     await using held = await heldBackup();
     held.service.process.kill('SIGKILL');

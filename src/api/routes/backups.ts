@@ -1,24 +1,25 @@
 import { z } from 'zod';
 import { HoldfastError } from '../../domain/errors.ts';
 import type { Plan } from '../../domain/plan.ts';
-import type { Principal } from '../../domain/principal.ts';
 import { counts } from '../../domain/retention.ts';
 import { firstStore } from '../../operations/context.ts';
 import type { WorkerReport } from '../../ports/runner.ts';
 import type { ApiContext } from '../api-context.ts';
 import { backupsCleanup, backupsDone, backupsEntry, backupsRequest, backupsRestore } from '../backups-contract.ts';
-import { BackupsList, entryOf, plainInstant, type NamedArchive } from '../backups-list.ts';
+import { type BackupsList, entryOf, plainInstant, type NamedArchive } from '../backups-list.ts';
 import { archiveOf } from '../present.ts';
 import { route, type AnyRoute, type RouteReply } from '../route.ts';
 import { unitOf } from '../unit-of-archive.ts';
 import { copiesOf } from '../sight.ts';
-import { endOf, startRun } from '../start-run.ts';
+import { type Asking, endOf, startRun } from '../start-run.ts';
 
 const named = z.strictObject({ filename: z.string().min(1).max(500).describe('name of an archive') });
+const ofArchive = { group: 'backups', needs: 'administrator', idempotencyKey: 'accepted', replies: { 200: backupsDone } } as const;
 
 /** Calls that other programs know, under their own paths: bodies and replies are theirs, not the versioned API's. */
-export function backupRoutes(context: ApiContext): readonly AnyRoute[] {
-  const list = new BackupsList(context);
+export function backupRoutes(context: ApiContext, list: BackupsList): readonly AnyRoute[] {
+  const planOf = () => planOfBackups(context)?.name ?? null;
+  const ofPlan = { method: 'POST', group: 'backups', needs: 'operator', idempotencyKey: 'accepted', planOf } as const;
   return [
     route({
       method: 'GET',
@@ -46,64 +47,46 @@ export function backupRoutes(context: ApiContext): readonly AnyRoute[] {
       handle: async ({ params, principal }) => ({ status: 200, body: entryOf(await list.named(principal, params.filename)) }),
     }),
     route({
-      method: 'POST',
+      ...ofPlan,
       path: '/backups',
       id: 'createBackup',
-      group: 'backups',
       summary: 'Back up now, and answer when it is done',
-      needs: 'operator',
       body: backupsRequest,
-      planOf: () => planOfBackups(context)?.name ?? null,
-      idempotencyKey: 'accepted',
       replies: { 201: backupsDone },
       act: 'backup',
-      handle: ({ body, principal }) => backUpNow(context, { description: body.description ?? null, principal }),
+      handle: (input) => backUpNow(context, input, input.body.description ?? null),
     }),
     route({
+      ...ofArchive,
       method: 'POST',
       path: '/backups/restore',
       id: 'restoreBackup',
-      group: 'backups',
       summary: 'Put the database of an archive back in place: verified first, loaded beside, compared, swapped, the old one kept',
-      needs: 'administrator',
       body: backupsRestore,
-      idempotencyKey: 'accepted',
-      replies: { 200: backupsDone },
       act: 'restore',
-      handle: async ({ body, principal }) => restoreNow(context, { archive: await list.named(principal, body.filename), principal }),
+      handle: async (input) => restoreNow(context, input, await list.named(input.principal, input.body.filename)),
     }),
     route({
+      ...ofArchive,
       method: 'DELETE',
       path: '/backups/:filename',
       id: 'deleteBackup',
-      group: 'backups',
       summary: 'Delete an archive from every store of its plan',
-      needs: 'administrator',
       params: named,
-      idempotencyKey: 'accepted',
-      replies: { 200: backupsDone },
       act: 'delete',
-      handle: async ({ params, principal }) => deleteNow(context, { archive: await list.named(principal, params.filename), principal }),
+      handle: async (input) => deleteNow(context, input, await list.named(input.principal, input.params.filename)),
     }),
     route({
-      method: 'POST',
+      ...ofPlan,
       path: '/backups/cleanup',
       id: 'cleanUpBackups',
-      group: 'backups',
       summary: 'Remove what the retention rules no longer keep',
-      needs: 'operator',
       body: z.strictObject({}),
-      planOf: () => planOfBackups(context)?.name ?? null,
-      idempotencyKey: 'accepted',
       replies: { 200: backupsCleanup },
       act: 'expire',
-      handle: ({ principal }) => cleanUpNow(context, principal),
+      handle: (input) => cleanUpNow(context, input),
     }),
   ];
-}
-
-interface Asking {
-  readonly principal: Principal | null;
 }
 
 /** The plan that `/backups` speaks of: the one that the settings name, the only one, or the first of the file. */
@@ -119,10 +102,9 @@ function requirePlan(context: ApiContext): Plan {
   });
 }
 
-async function backUpNow(context: ApiContext, asking: Asking & { readonly description: string | null }): Promise<RouteReply> {
-  const { description, principal } = asking;
+async function backUpNow(context: ApiContext, asking: Asking, description: string | null): Promise<RouteReply> {
   const plan = requirePlan(context);
-  const live = startRun(context, principal, { verb: 'backup', plan: plan.name, description });
+  const live = startRun(context, asking, { verb: 'backup', plan: plan.name, description });
   const report = await endOf(context, live);
   const { createdAt } = report.details as { readonly createdAt: string };
   const filename = archiveOf(report.details).file ?? '';
@@ -139,13 +121,11 @@ function lossOf({ snapshotId, error }: WorkerReport): string {
   return `Backup created, but degraded: ${error?.message ?? 'something was not backed up as it stood'}; see: holdfast show ${snapshotId}`;
 }
 
-async function restoreNow(context: ApiContext, asking: Asking & { readonly archive: NamedArchive }): Promise<RouteReply> {
-  const { archive, principal } = asking;
-  const { plan, planStore, facts } = archive;
-  const filename = archive.file.name;
-  const [{ snapshot }] = await copiesOf(context, principal, { id: facts.id, store: planStore.name });
+async function restoreNow(context: ApiContext, asking: Asking, { plan, planStore, facts, file }: NamedArchive): Promise<RouteReply> {
+  const filename = file.name;
+  const [{ snapshot }] = await copiesOf(context, asking.principal, { id: facts.id, store: planStore.name });
   const only = await unitOf(context.world, { plan, manifest: snapshot.manifest, part: filename });
-  const live = startRun(context, principal, {
+  const live = startRun(context, asking, {
     verb: 'restore',
     plan: plan.name,
     snapshot: facts.id,
@@ -156,22 +136,20 @@ async function restoreNow(context: ApiContext, asking: Asking & { readonly archi
   await endOf(context, live);
   return {
     status: 200,
-    body: done(`${archive.file.database === null ? 'Archive' : 'Database'} restored successfully`, filename, context.world.clock.now()),
+    body: done(`${file.database === null ? 'Archive' : 'Database'} restored successfully`, filename, context.world.clock.now()),
     audited: { target: filename, details: { run: live.request.key, snapshot: facts.id } },
   };
 }
 
-async function deleteNow(context: ApiContext, asking: Asking & { readonly archive: NamedArchive }): Promise<RouteReply> {
-  const { archive, principal } = asking;
-  const { plan, planStore, facts } = archive;
-  const filename = archive.file.name;
+async function deleteNow(context: ApiContext, asking: Asking, { plan, planStore, facts, file }: NamedArchive): Promise<RouteReply> {
+  const filename = file.name;
   if (facts.files.length > 1)
     throw new HoldfastError('USAGE', `Cannot delete "${filename}" alone: snapshot "${facts.id}" has ${facts.files.length} archives`, {
       hint: `Delete the whole snapshot: DELETE /api/v1/snapshots/${facts.id}`,
     });
   const known = await context.world.history.facts({ plan: plan.name, store: planStore.name });
   const newestVerified = known.filter(counts).toSorted((a, b) => b.sequence - a.sequence)[0]?.id === facts.id;
-  const live = startRun(context, principal, { verb: 'delete', plan: plan.name, snapshot: facts.id, store: null });
+  const live = startRun(context, asking, { verb: 'delete', plan: plan.name, snapshot: facts.id, store: null });
   await endOf(context, live);
   return {
     status: 200,
@@ -180,10 +158,10 @@ async function deleteNow(context: ApiContext, asking: Asking & { readonly archiv
   };
 }
 
-async function cleanUpNow(context: ApiContext, principal: Principal | null): Promise<RouteReply> {
+async function cleanUpNow(context: ApiContext, asking: Asking): Promise<RouteReply> {
   const plan = requirePlan(context);
   const before = await context.world.history.facts({ plan: plan.name });
-  const live = startRun(context, principal, { verb: 'expire', plan: plan.name });
+  const live = startRun(context, asking, { verb: 'expire', plan: plan.name });
   const { stores } = (await endOf(context, live)).details as ExpireDetails;
   const removed = new Set(stores.flatMap((store) => store.removed));
   const files = new Set(before.filter(({ id }) => removed.has(id)).flatMap((facts) => facts.files.map(({ name }) => name)));

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ApiContext } from '../api-context.ts';
-import { BackupsList } from '../backups-list.ts';
+import type { BackupsList } from '../backups-list.ts';
 import { snapshotId } from '../contract.ts';
 import { Downloads } from '../downloads.ts';
 import { route, type AnyRoute } from '../route.ts';
@@ -8,9 +8,8 @@ import { bestOf, copiesOf } from '../sight.ts';
 
 const mediaType = 'application/octet-stream';
 
-export function downloadRoutes(context: ApiContext): readonly AnyRoute[] {
+export function downloadRoutes(context: ApiContext, list: BackupsList): readonly AnyRoute[] {
   const downloads = new Downloads(context);
-  const list = new BackupsList(context);
   return [
     route({
       method: 'GET',

@@ -23,7 +23,13 @@ import { copiesOf, planNamed } from '../sight.ts';
 import { accepted, startRun } from '../start-run.ts';
 import { statusFor } from './status.ts';
 
-const named = z.strictObject({ plan: planName });
+const ofPlan = {
+  group: 'plans',
+  params: z.strictObject({ plan: planName }),
+  planOf: ({ params }: { readonly params: { readonly plan: string } }) => params.plan,
+} as const;
+const reading = { ...ofPlan, method: 'GET', needs: 'viewer' } as const;
+const act = { ...ofPlan, method: 'POST', needs: 'operator', replies: { 202: run } } as const;
 const dayMs = 86_400_000;
 
 export function planRoutes(context: ApiContext): readonly AnyRoute[] {
@@ -43,14 +49,10 @@ function planReadings(context: ApiContext): readonly AnyRoute[] {
       handle: async ({ principal }) => ({ status: 200, body: { items: statusFor(context, principal).plans, next: null } }),
     }),
     route({
-      method: 'GET',
+      ...reading,
       path: '/api/v1/plans/:plan',
       id: 'getPlan',
-      group: 'plans',
       summary: 'Tell how a plan stands: health with reasons, the newest proof, what runs, what is next',
-      needs: 'viewer',
-      params: named,
-      planOf: ({ params }) => params.plan,
       replies: { 200: planStatus },
       handle: async ({ params, principal }) => {
         const { name } = planNamed(context, principal, params.plan);
@@ -58,15 +60,11 @@ function planReadings(context: ApiContext): readonly AnyRoute[] {
       },
     }),
     route({
-      method: 'GET',
+      ...reading,
       path: '/api/v1/plans/:plan/series',
       id: 'getSeries',
-      group: 'plans',
       summary: 'Backups and drills of the last days, oldest first, for charts',
-      needs: 'viewer',
-      params: named,
       query: z.strictObject({ days: z.coerce.number().int().min(1).max(400).default(90) }),
-      planOf: ({ params }) => params.plan,
       replies: { 200: series },
       handle: async ({ params, query, principal }) => {
         const { name } = planNamed(context, principal, params.plan);
@@ -75,18 +73,14 @@ function planReadings(context: ApiContext): readonly AnyRoute[] {
       },
     }),
     route({
-      method: 'GET',
+      ...reading,
       path: '/api/v1/plans/:plan/schedule',
       id: 'getSchedule',
-      group: 'plans',
       summary: 'The next runs of every schedule of a plan, and why then',
-      needs: 'viewer',
-      params: named,
       query: z.strictObject({
         from: z.iso.datetime().optional().describe('default: now'),
         count: z.coerce.number().int().min(1).max(100).default(10),
       }),
-      planOf: ({ params }) => params.plan,
       replies: { 200: page('NextRunPage', nextRun) },
       handle: async ({ params, query, principal }) => {
         const plan = planNamed(context, principal, params.plan);
@@ -99,14 +93,10 @@ function planReadings(context: ApiContext): readonly AnyRoute[] {
       },
     }),
     route({
-      method: 'GET',
+      ...reading,
       path: '/api/v1/plans/:plan/expire',
       id: 'previewExpire',
-      group: 'plans',
       summary: 'What the retention rules would keep and remove now, and why; nothing is changed',
-      needs: 'viewer',
-      params: named,
-      planOf: ({ params }) => params.plan,
       replies: { 200: expirePreview },
       handle: async ({ params, principal }) => {
         const plan = planNamed(context, principal, params.plan);
@@ -119,59 +109,44 @@ function planReadings(context: ApiContext): readonly AnyRoute[] {
 function planActs(context: ApiContext): readonly AnyRoute[] {
   return [
     route({
-      method: 'POST',
+      ...act,
       path: '/api/v1/plans/:plan/backups',
       id: 'startBackup',
-      group: 'plans',
       summary: 'Back up now',
-      needs: 'operator',
-      params: named,
       body: backupRequest,
-      planOf: ({ params }) => params.plan,
       idempotencyKey: 'accepted',
-      replies: { 202: run },
       act: 'backup',
-      handle: async ({ params, body, principal }) => {
+      handle: async ({ params, body, principal, runKey }) => {
         const plan = planNamed(context, principal, params.plan).name;
-        return accepted(startRun(context, principal, { verb: 'backup', plan, description: body.description ?? null }), plan);
+        return accepted(startRun(context, { principal, runKey }, { verb: 'backup', plan, description: body.description ?? null }), plan);
       },
     }),
     route({
-      method: 'POST',
+      ...act,
       path: '/api/v1/plans/:plan/drills',
       id: 'startDrill',
-      group: 'plans',
       summary: 'Restore into a scratch place, compare everything, and measure how long it took',
-      needs: 'operator',
-      params: named,
       body: drillRequest,
-      planOf: ({ params }) => params.plan,
       idempotencyKey: 'accepted',
-      replies: { 202: run },
       act: 'drill',
-      handle: async ({ params, body, principal }) => {
+      handle: async ({ params, body, principal, runKey }) => {
         const plan = planNamed(context, principal, params.plan).name;
         if (body.snapshot !== undefined) await copiesOf(context, principal, { id: body.snapshot, plan });
-        return accepted(startRun(context, principal, { verb: 'drill', plan, snapshot: body.snapshot ?? null }), plan);
+        return accepted(startRun(context, { principal, runKey }, { verb: 'drill', plan, snapshot: body.snapshot ?? null }), plan);
       },
     }),
     route({
-      method: 'POST',
+      ...act,
       path: '/api/v1/plans/:plan/expire',
       id: 'expire',
-      group: 'plans',
       summary: 'Remove what the retention rules no longer keep; needs a confirmation',
-      needs: 'operator',
-      params: named,
       body: expireRequest,
-      planOf: ({ params }) => params.plan,
       idempotencyKey: 'required',
-      replies: { 202: run },
       act: 'expire',
-      handle: async ({ params, body, principal }) => {
+      handle: async ({ params, body, principal, runKey }) => {
         const plan = planNamed(context, principal, params.plan).name;
         await requireConfirmed(context, { act: 'expire', target: { plan }, principal }, body.confirmation);
-        return accepted(startRun(context, principal, { verb: 'expire', plan }), plan);
+        return accepted(startRun(context, { principal, runKey }, { verb: 'expire', plan }), plan);
       },
     }),
   ];

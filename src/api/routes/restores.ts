@@ -45,11 +45,14 @@ export function restoreRoutes(context: ApiContext): readonly AnyRoute[] {
       idempotencyKey: 'required',
       replies: { 202: run },
       act: 'restore',
-      handle: async ({ body: { confirmation: token, ...target }, principal }) => {
+      handle: async ({ body: { confirmation: token, ...target }, principal, runKey }) => {
         const { plan } = await restorable(context, principal, target);
         await requireConfirmed(context, { act: 'restore', target, principal }, token);
         const { snapshot, store = null, destination, only } = target;
-        return accepted(startRun(context, principal, { verb: 'restore', plan: plan.name, snapshot, store, destination, only }), snapshot);
+        return accepted(
+          startRun(context, { principal, runKey }, { verb: 'restore', plan: plan.name, snapshot, store, destination, only }),
+          snapshot,
+        );
       },
     }),
   ];

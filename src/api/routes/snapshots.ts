@@ -95,10 +95,10 @@ function snapshotActs(context: ApiContext): readonly AnyRoute[] {
       idempotencyKey: 'accepted',
       replies: { 202: run },
       act: 'verify',
-      handle: async ({ params, body, principal }) => {
+      handle: async ({ params, body, principal, runKey }) => {
         const plan = await planOfSnapshot(context, principal, { id: params.id, store: body.store });
         const work = { verb: 'verify', plan, snapshot: params.id, store: body.store ?? null, depth: body.depth, which: 'newest' } as const;
-        return accepted(startRun(context, principal, work), params.id);
+        return accepted(startRun(context, { principal, runKey }, work), params.id);
       },
     }),
     route({
@@ -113,10 +113,10 @@ function snapshotActs(context: ApiContext): readonly AnyRoute[] {
       idempotencyKey: 'accepted',
       replies: { 202: run },
       act: 'copy',
-      handle: async ({ params, body, principal }) => {
+      handle: async ({ params, body, principal, runKey }) => {
         const plan = await planOfSnapshot(context, principal, { id: params.id });
         requireStore(context, principal, body.to);
-        return accepted(startRun(context, principal, { verb: 'copy', plan, snapshot: params.id, to: body.to }), params.id);
+        return accepted(startRun(context, { principal, runKey }, { verb: 'copy', plan, snapshot: params.id, to: body.to }), params.id);
       },
     }),
     route({
@@ -131,12 +131,12 @@ function snapshotActs(context: ApiContext): readonly AnyRoute[] {
       idempotencyKey: 'required',
       replies: { 202: run },
       act: 'delete',
-      handle: async ({ params, body: { confirmation, ...target }, principal }) => {
+      handle: async ({ params, body: { confirmation, ...target }, principal, runKey }) => {
         if (target.snapshot !== params.id) throw otherSnapshot(params.id, target.snapshot);
         const plan = await planOfSnapshot(context, principal, { id: params.id, store: target.store });
         await requireConfirmed(context, { act: 'delete', target, principal }, confirmation);
         const work = { verb: 'delete', plan, snapshot: params.id, store: target.store ?? null } as const;
-        return accepted(startRun(context, principal, work), params.id);
+        return accepted(startRun(context, { principal, runKey }, work), params.id);
       },
     }),
   ];
