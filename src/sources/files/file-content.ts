@@ -2,7 +2,7 @@ import { fstatSync } from 'node:fs';
 import type { Issue } from '../../domain/manifest.ts';
 import type { Extent, TreeEntry } from '../../domain/tree-entry.ts';
 import type { PacedReader } from '../../platform/paced-reader.ts';
-import { isSystemError } from '../../platform/system-error.ts';
+import { isSystemError, systemReason } from '../../platform/system-error.ts';
 import type { TreeSink } from '../../ports/source.ts';
 import type { OpenFile } from './open-file.ts';
 import type { Turns } from './turns.ts';
@@ -56,7 +56,7 @@ function attempt(read: () => number, position: number): number | Exclude<Content
     return read() || { problem: 'shrank', detail: `it ended at ${position} bytes while it was read; zeros stand for the rest` };
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    return { problem: 'unreadable', detail: `${error.code} at byte ${position}; zeros stand for the rest` };
+    return { problem: 'unreadable', detail: `${systemReason(error.code)} at byte ${position}; zeros stand for the rest` };
   }
 }
 

@@ -245,7 +245,7 @@ describe('what an entry says', () => {
     const result = await read();
     const longest = Math.max(...result.paths.map((path) => path.length));
     expect(longest).toBeGreaterThan(3500);
-    expect(result.report.issues).toMatchObject([{ problem: 'unreadable', detail: 'ENAMETOOLONG', severity: 'loss' }]);
+    expect(result.report.issues).toMatchObject([{ problem: 'unreadable', detail: 'name too long (ENAMETOOLONG)', severity: 'loss' }]);
   });
 
   test('times in nanoseconds, modes, owners and link targets', async () => {
@@ -409,7 +409,7 @@ describe.runIf(process.getuid?.() === 0)('what this user may not read', () => {
     const result = await asNobody(() => read());
     expect(result.paths).toEqual(['home', 'home/locked', 'home/open']);
     expect(problems(result)).toEqual(['unreadable locked loss', 'unreadable secret loss']);
-    expect(result.report.issues[0]?.detail).toBe('EACCES');
+    expect(result.report.issues[0]?.detail).toBe('permission denied (EACCES)');
   });
 
   test('is refused before anything is written when it is the whole', async () => {

@@ -1,7 +1,7 @@
 import { type BigIntStats, closeSync, constants, type Dirent, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import type { Issue, TreeRoot } from '../../domain/manifest.ts';
 import type { TreeEntry } from '../../domain/tree-entry.ts';
-import { isSystemError } from '../../platform/system-error.ts';
+import { isSystemError, systemReason } from '../../platform/system-error.ts';
 import type { EntryBuilder } from './entry-builder.ts';
 import { HardLinks } from './hard-links.ts';
 import type { IssueList } from './issue-list.ts';
@@ -233,7 +233,7 @@ const vanished: Loss = { problem: 'vanished', detail: 'it was removed or replace
 
 /** ELOOP: a symlink came in a file's place. */
 function lossOf(code: string): Loss {
-  return ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(code) ? vanished : { problem: 'unreadable', detail: code };
+  return ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(code) ? vanished : { problem: 'unreadable', detail: systemReason(code) };
 }
 
 /** In the order of the names' bytes. */
