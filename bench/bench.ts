@@ -16,7 +16,7 @@ import { runShell } from './run-shell.ts';
 import { say } from './say.ts';
 import { Scene } from './scene.ts';
 import { benchTree } from './data/bench-tree.ts';
-import { measureService, type ServiceResult } from './service.ts';
+import { measureService, type ServiceResult } from './service/service.ts';
 import { measureStartUp, type StartUpResult } from './start-up.ts';
 
 const { values: flags, positionals: names } = parseArgs({
@@ -63,9 +63,18 @@ async function measureAll(directory: string, work: string): Promise<BenchResults
   const memory: MemoryResult[] = flags.large ? ((await orFailure(failures, 'memory', () => measureMemory(scene))) ?? []) : [];
   const startUp: StartUpResult[] = wanted(startUpName) ? ((await orFailure(failures, startUpName, () => measureStartUp(work))) ?? []) : [];
   const rounds = Number(flags.rounds);
-  const measured = (): Promise<ServiceResult[]> => measureService(work, { tree: benchTree(trees, 'mixed'), rounds });
-  const service: ServiceResult[] = wanted(serviceName) ? ((await orFailure(failures, serviceName, measured)) ?? []) : [];
-  return { machine: await machine(), rounds, rows, memory, startUp, service, failures };
+  const measured = (): Promise<ServiceResult> => measureService(work, { tree: benchTree(trees, 'mixed'), rounds, databases });
+  const service = wanted(serviceName) ? await orFailure(failures, serviceName, measured) : undefined;
+  return {
+    machine: await machine(),
+    rounds,
+    rows,
+    memory,
+    startUp,
+    figures: service?.figures ?? [],
+    answers: service?.answers ?? [],
+    failures,
+  };
 }
 
 function wanted(name: string): boolean {

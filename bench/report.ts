@@ -1,6 +1,8 @@
 import { median, type RowResult } from './comparison.ts';
 import type { MemoryResult } from './memory.ts';
-import type { ServiceResult } from './service.ts';
+import { type AnswerTimes, askingAtOnce } from './service/answer-times.ts';
+import { runs, snapshots } from './service/long-history.ts';
+import type { ServiceFigure } from './service/service.ts';
 import type { StartUpResult } from './start-up.ts';
 
 const memoryBarBytes = 200e6;
@@ -11,12 +13,14 @@ export interface BenchResults {
   readonly rows: readonly RowResult[];
   readonly memory: readonly MemoryResult[];
   readonly startUp: readonly StartUpResult[];
-  readonly service: readonly ServiceResult[];
+  /** Of the service. */
+  readonly figures: readonly ServiceFigure[];
+  readonly answers: readonly AnswerTimes[];
   readonly failures: readonly string[];
 }
 
 /** The bars that were missed, in words. */
-export function missedBars({ rows, memory, startUp, service }: BenchResults): string[] {
+export function missedBars({ rows, memory, startUp, figures, answers }: BenchResults): string[] {
   const slow = rows.filter(({ row, ratio }) => row.bar !== null && ratio > row.bar);
   const large = [...rows.map(({ row, holdfast }) => ({ title: row.title, peakRssBytes: holdfast.peakRssBytes })), ...memory].filter(
     ({ peakRssBytes }) => peakRssBytes >= memoryBarBytes,
@@ -27,9 +31,12 @@ export function missedBars({ rows, memory, startUp, service }: BenchResults): st
     ...startUp
       .filter(({ milliseconds, barMilliseconds }) => milliseconds >= barMilliseconds)
       .map(({ title, milliseconds, barMilliseconds }) => `${title}: ${milliseconds.toFixed(0)} ms, bar ${barMilliseconds} ms`),
-    ...service
+    ...figures
       .filter(({ value, bar }) => value >= bar)
       .map(({ title, value, unit, bar }) => `${title}: ${shown(value)} ${unit}, bar ${bar} ${unit}`),
+    ...answers
+      .filter(({ p95Ms, barMs }) => p95Ms >= barMs)
+      .map(({ call, database, p95Ms, barMs }) => `GET ${call}, ${database}: ${shown(p95Ms)} ms, bar ${barMs} ms`),
   ];
 }
 
@@ -45,7 +52,12 @@ export function formatResults(results: BenchResults): string {
       ),
     results.memory.length > 0 && table(['memory at ten times the data', 's', 'peak'], results.memory.map(memoryCells)),
     results.startUp.length > 0 && table(['start', 'ms', 'slowest', 'bar', ''], results.startUp.map(startUpCells)),
-    results.service.length > 0 && table(['service', '', 'unit', 'bar', ''], results.service.map(serviceCells)),
+    results.figures.length > 0 && table(['service', '', 'unit', 'bar', ''], results.figures.map(figureCells)),
+    results.answers.length > 0 &&
+      table(
+        [`${snapshots} snapshots, ${runs} runs, ${askingAtOnce} asking`, 'in', 'first ms', 'p50 ms', 'p95 ms', 'bar', '', 'CPU ms'],
+        results.answers.map(answerCells),
+      ),
     results.failures.map((failure) => `failed: ${failure}`).join('\n'),
     missedBars(results)
       .map((missed) => `missed: ${missed}`)
@@ -79,7 +91,11 @@ function startUpCells({ title, milliseconds, slowestMilliseconds, barMillisecond
   return [title, milliseconds.toFixed(0), slowestMilliseconds.toFixed(0), String(barMilliseconds), mark(milliseconds < barMilliseconds)];
 }
 
-function serviceCells({ title, value, unit, bar }: ServiceResult): string[] {
+function answerCells({ call, database, firstMs, p50Ms, p95Ms, cpuMs, barMs }: AnswerTimes): string[] {
+  return [`GET ${call}`, database, shown(firstMs), shown(p50Ms), shown(p95Ms), String(barMs), mark(p95Ms < barMs), shown(cpuMs)];
+}
+
+function figureCells({ title, value, unit, bar }: ServiceFigure): string[] {
   return [title, shown(value), unit, String(bar), mark(value < bar)];
 }
 
