@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { DatabaseTally } from '../domain/database-tally.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { settledVerification } from '../domain/snapshot.ts';
@@ -11,6 +11,7 @@ import type {
   NewRun,
   Run,
   RunEnd,
+  RunFigures,
   RunFilter,
   RunTotal,
   SnapshotFacts,
@@ -19,7 +20,18 @@ import type {
 } from '../ports/history.ts';
 import type { HistoryDialect } from './dialect.ts';
 import { damagedHistory } from './history-errors.ts';
-import { deletionOf, endColumns, factsOf, rowOfDeletion, rowOfSnapshot, runOf, snapshotOf, summaryOf, verificationOf } from './rows.ts';
+import {
+  deletionOf,
+  endColumns,
+  factsOf,
+  figuresOf,
+  rowOfDeletion,
+  rowOfSnapshot,
+  runOf,
+  snapshotOf,
+  summaryOf,
+  verificationOf,
+} from './rows.ts';
 import type { HistorySchema } from './schema.ts';
 
 const summaryColumns = ['store', 'id', 'plan', 'manifest_sha256', 'verification', 'summary'] as const;
@@ -99,7 +111,17 @@ export class KyselyHistory implements History {
     if (filter.verb !== undefined) query = query.where('verb', '=', filter.verb);
     if (filter.unended !== undefined) query = query.where('ended_at', filter.unended ? 'is' : 'is not', null);
     if (filter.outcome !== undefined) query = query.where('outcome', '=', filter.outcome);
-    if (filter.since !== undefined) query = query.where('started_at', '>=', filter.since.toISOString());
+    const since = filter.since?.toISOString();
+    if (since !== undefined)
+      query = query
+        .where('started_at', '>=', since)
+        // Says nothing more, and spares the walk through all that are older. The sign has SQLite look among the starts, not from the first run on.
+        .where('number', '>=', (eb) =>
+          eb
+            .selectFrom('runs')
+            .select(eb.fn.min<number>(sql`+number`).as('first'))
+            .where('started_at', '>=', since),
+        );
     const { before } = filter;
     if (before !== undefined) query = query.where('number', '<', (eb) => eb.selectFrom('runs').select('number').where('key', '=', before));
     if (filter.limit !== undefined) query = query.limit(filter.limit);
@@ -114,6 +136,27 @@ export class KyselyHistory implements History {
 
   async recordNotified(key: string, at: Date): Promise<void> {
     await this.#db.updateTable('runs').set({ notified_at: at.toISOString() }).where('key', '=', key).execute();
+  }
+
+  async series({ plan, since }: Parameters<History['series']>[0]): Promise<readonly RunFigures[]> {
+    const rows = await this.#db
+      .selectFrom('runs')
+      .select((eb) => [
+        'verb',
+        'started_at',
+        'outcome',
+        'size_bytes',
+        'duration_ms',
+        // Those of thousands of backups are not wanted, and not read.
+        eb.case().when('verb', '=', 'drill').then(eb.ref('details')).end().as('details'),
+      ])
+      .where('plan', '=', plan)
+      .where('verb', 'in', ['backup', 'drill'])
+      .where('started_at', '>=', since.toISOString())
+      .where('outcome', 'is not', null)
+      .orderBy('started_at')
+      .execute();
+    return this.#read(rows, figuresOf);
   }
 
   async runTotals(): Promise<readonly RunTotal[]> {

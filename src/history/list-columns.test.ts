@@ -119,5 +119,12 @@ it('what lists ask for is found by an index, in its order', async () => {
   for (const where of [`outcome = 'failed'`, `plan = 'home' AND outcome = 'failed'`, `plan = 'home' AND verb = 'backup'`])
     expect(planOf(`${runs} ${where} ORDER BY number DESC LIMIT 50`)).toMatch(/^SEARCH runs USING INDEX runs_by_\w+ \([^;]*$/);
   expect(planOf(`SELECT number FROM runs WHERE key = 'n-1'`)).toContain('runs_by_key');
+  expect(planOf(`${runs} verb = 'drill' AND outcome = 'failed' ORDER BY number DESC LIMIT 50`)).toMatch(
+    /^SEARCH runs USING INDEX runs_by_verb_and_outcome \(verb=\? AND outcome=\?\)$/,
+  );
+  const since = `started_at >= '2026'`;
+  const series = `SELECT started_at, size_bytes FROM runs WHERE plan = 'home' AND verb IN ('backup', 'drill') AND ${since} AND outcome IS NOT NULL`;
+  expect(planOf(series)).toBe('SEARCH runs USING COVERING INDEX runs_series (plan=? AND verb=? AND started_at>?)');
+  expect(planOf(`SELECT min(+number) FROM runs WHERE ${since}`)).toBe('SEARCH runs USING COVERING INDEX runs_by_start (started_at>?)');
   database.close();
 });

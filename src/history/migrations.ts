@@ -3,12 +3,12 @@ import type { Kysely, Transaction } from 'kysely';
 import { HoldfastError } from '../domain/errors.ts';
 import type { HistoryDialect } from './dialect.ts';
 import { addListColumns } from './list-columns.ts';
-import type { HistorySchema } from './schema.ts';
+import type { HistorySchema, RunsTable } from './schema.ts';
 
 type Migration = (db: Transaction<HistorySchema>, dialect: HistoryDialect) => Promise<void>;
 
 /** Steps from nothing to the present schema; what was released is never changed, only added to. Number 1 is the first. */
-const migrations: readonly Migration[] = [createTables, createDatabaseTallies, addListColumns];
+const migrations: readonly Migration[] = [createTables, createDatabaseTallies, addListColumns, indexLongHistories];
 
 export const knownVersion = migrations.length;
 
@@ -122,4 +122,19 @@ async function createDatabaseTallies(db: Transaction<HistorySchema>): Promise<vo
     .addColumn('tally', 'text', (column) => column.notNull())
     .addPrimaryKeyConstraint('database_tallies_key', ['plan', 'source', 'unit'])
     .execute();
+}
+
+/** With these, charts and filters of which nothing is left do not walk through a hundred thousand runs. */
+async function indexLongHistories({ schema }: Transaction<HistorySchema>): Promise<void> {
+  const add = (name: string, columns: readonly (keyof RunsTable)[]) =>
+    schema
+      .createIndex(name)
+      .on('runs')
+      .columns([...columns])
+      .execute();
+  await add('runs_series', ['plan', 'verb', 'started_at', 'outcome', 'size_bytes', 'duration_ms']);
+  await add('runs_by_verb_and_outcome', ['verb', 'outcome', 'number']);
+  for (const replaced of ['runs_by_start', 'runs_totals']) await schema.dropIndex(replaced).execute();
+  await add('runs_by_start', ['started_at', 'number']);
+  await add('runs_totals', ['plan', 'verb', 'outcome', 'number', 'duration_ms']);
 }

@@ -69,6 +69,10 @@ export class OutageHistory implements History {
     return this.#memory.run(key);
   }
 
+  series(filter: Parameters<History['series']>[0]) {
+    return this.#memory.series(filter);
+  }
+
   runTotals() {
     return this.#memory.runTotals();
   }

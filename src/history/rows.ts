@@ -6,7 +6,7 @@ import type { Outcome } from '../domain/outcome.ts';
 import type { RunTrigger } from '../domain/run-request.ts';
 import { snapshotSizeBytes } from '../domain/snapshot.ts';
 import type { Snapshot, SnapshotSummary, Verification } from '../domain/snapshot.ts';
-import type { Deletion, Run, RunEnd, SnapshotFacts, Verb } from '../ports/history.ts';
+import type { Deletion, Run, RunEnd, RunFigures, SnapshotFacts, Verb } from '../ports/history.ts';
 import type { DeletionsTable, RunsTable, SnapshotsTable } from './schema.ts';
 
 const compress = promisify(zstdCompress);
@@ -46,6 +46,19 @@ function endOf(row: Selectable<RunsTable>): RunEnd | null {
     outcome: row.outcome as Outcome,
     snapshotId: row.snapshot_id,
     error: row.error === null ? null : (JSON.parse(row.error) as RunEnd['error']),
+    details: JSON.parse(row.details ?? '{}') as RunEnd['details'],
+  };
+}
+
+export function figuresOf(
+  row: Pick<Selectable<RunsTable>, 'verb' | 'started_at' | 'outcome' | 'duration_ms' | 'size_bytes' | 'details'>,
+): RunFigures {
+  return {
+    verb: row.verb as RunFigures['verb'],
+    startedAt: row.started_at,
+    outcome: row.outcome as Outcome,
+    durationMs: row.duration_ms ?? 0,
+    sizeBytes: row.size_bytes,
     details: JSON.parse(row.details ?? '{}') as RunEnd['details'],
   };
 }

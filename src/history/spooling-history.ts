@@ -74,6 +74,10 @@ export class SpoolingHistory implements History {
     return this.#read((history) => history.run(key));
   }
 
+  series(filter: Parameters<History['series']>[0]) {
+    return this.#read((history) => history.series(filter));
+  }
+
   runTotals() {
     return this.#read((history) => history.runTotals());
   }

@@ -16,6 +16,8 @@ export interface History extends AsyncDisposable {
   run(key: string): Promise<Run | undefined>;
   /** Somebody was told how this run ended (S2.6). Unknown keys are passed over. */
   recordNotified(key: string, at: Date): Promise<void>;
+  /** Backups and drills of a plan that began since then and ended, in columns alone: oldest first. */
+  series(filter: { readonly plan: string; readonly since: Date }): Promise<readonly RunFigures[]>;
   /** Ended runs by plan, verb and outcome, since the history began: for metrics. */
   runTotals(): Promise<readonly RunTotal[]>;
 
@@ -87,6 +89,18 @@ export interface SnapshotFacts {
     readonly database: string | null;
     readonly host: string | null;
   }[];
+}
+
+/** What charts need of a run. */
+export interface RunFigures {
+  readonly verb: 'backup' | 'drill';
+  readonly startedAt: string;
+  readonly outcome: Outcome;
+  readonly durationMs: number;
+  /** Of a backup. */
+  readonly sizeBytes: number | null;
+  /** Of a drill, which tells more in its details. */
+  readonly details: RunEnd['details'];
 }
 
 export interface RunTotal {

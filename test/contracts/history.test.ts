@@ -41,6 +41,9 @@ describeContractTests('the history contract', {
       runs: async (filter) => (await right.runs(filter)).toSorted((a, b) => b.startedAt.getTime() - a.startedAt.getTime()),
     })),
     'runs are filtered by plan, verb and number': broken((right) => ({ runs: ({ verb: _, ...filter }) => right.runs(filter) })),
+    'charts get backups and drills of a plan that ended, oldest first': broken((right) => ({
+      series: async (filter) => (await right.series(filter)).toReversed(),
+    })),
     'a run that was never started cannot end': ignoring('endRun'),
     'a recorded snapshot comes back whole and unverified': broken((right) => ({
       snapshots: async (filter) =>

@@ -179,9 +179,30 @@ export const historyClauses: readonly Clause<HistorySubject>[] = [
     const found = async (filter: Parameters<History['runs']>[0]) => (await history.runs(filter)).map(({ key: run }) => keys.indexOf(run));
     expect(await found({ outcome: 'failed' })).toEqual([2, 0]);
     expect(await found({ since: new Date('2026-01-03T00:00:00.000Z') })).toEqual([3, 2]);
+    expect(await found({ since: new Date('2026-01-02T00:00:00.000Z'), outcome: 'failed' })).toEqual([2]);
+    expect(await found({ since: new Date('2026-01-05T00:00:00.000Z') })).toEqual([]);
     expect(await found({ before: keys[2] ?? '', limit: 1 })).toEqual([1]);
     expect(await found({ before: keys[0] ?? '' })).toEqual([]);
     expect(await found({ before: randomUUID() })).toEqual([]);
+  }),
+  clause('charts get backups and drills of a plan that ended, oldest first', async (history) => {
+    const ended = async (given: Partial<NewRun>, details: RunEnd['details']) => {
+      const run = newRun(given);
+      const endedAt = new Date(run.startedAt.getTime() + 1500);
+      await history.endRun(await history.startRun(run), { ...runEnd, endedAt, outcome: 'degraded', error: null, details });
+    };
+    const day = (number: number) => new Date(Date.UTC(2026, 0, number));
+    await ended({ startedAt: day(3), verb: 'drill' }, { rtoMs: 700 });
+    await ended({ startedAt: day(2) }, { sizeBytes: 9_007_199_254_740_991, files: 3 });
+    await ended({ startedAt: day(1) }, {});
+    await ended({ startedAt: day(3), verb: 'verify' }, {});
+    await ended({ startedAt: day(3), plan: 'office' }, {});
+    await history.startRun(newRun({ startedAt: day(4) }));
+    const told = { outcome: 'degraded', durationMs: 1500 };
+    expect(await history.series({ plan: 'home', since: day(2) })).toEqual([
+      { verb: 'backup', startedAt: day(2).toISOString(), sizeBytes: 9_007_199_254_740_991, details: {}, ...told },
+      { verb: 'drill', startedAt: day(3).toISOString(), sizeBytes: null, details: { rtoMs: 700 }, ...told },
+    ]);
   }),
   clause('ended runs are totalled by plan, verb and outcome', async (history) => {
     const end = async (given: Partial<NewRun>, minutes: number, outcome: RunEnd['outcome'] = 'succeeded') =>

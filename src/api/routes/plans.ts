@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { scheduledVerbs } from '../../domain/due.ts';
 import { previewExpire } from '../../operations/preview-expire.ts';
-import type { Run } from '../../ports/history.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { RunFigures } from '../../ports/history.ts';
 import type { ApiContext } from '../api-context.ts';
 import { requireConfirmed } from '../confirmations.ts';
 import {
@@ -16,7 +17,7 @@ import {
   run,
   series,
 } from '../contract.ts';
-import { archiveOf } from '../present.ts';
+import { KeptReplies } from '../kept-replies.ts';
 import { wholeNumber } from '../present-plan.ts';
 import { route, type AnyRoute } from '../route.ts';
 import { copiesOf, planNamed } from '../sight.ts';
@@ -30,13 +31,20 @@ const ofPlan = {
 } as const;
 const reading = { ...ofPlan, method: 'GET', needs: 'viewer' } as const;
 const act = { ...ofPlan, method: 'POST', needs: 'operator', replies: { 202: run } } as const;
-const dayMs = 86_400_000;
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+const json = { 'content-type': 'application/json; charset=utf-8' };
+
+type Point = z.infer<typeof series>['points'][number];
 
 export function planRoutes(context: ApiContext): readonly AnyRoute[] {
   return [...planReadings(context), ...planActs(context)];
 }
 
 function planReadings(context: ApiContext): readonly AnyRoute[] {
+  const { history, clock } = context.world;
+  const kept = new KeptReplies(history);
   return [
     route({
       method: 'GET',
@@ -68,8 +76,12 @@ function planReadings(context: ApiContext): readonly AnyRoute[] {
       replies: { 200: series },
       handle: async ({ params, query, principal }) => {
         const { name } = planNamed(context, principal, params.plan);
-        const since = new Date(context.world.clock.now().getTime() - query.days * dayMs);
-        return { status: 200, body: { plan: name, points: await pointsOf(context, name, since) } };
+        const since = new Date(startOf(hourMs, clock) - query.days * dayMs);
+        const body = await kept.json(`series ${name} ${since.toISOString()}`, async () => ({
+          plan: name,
+          points: (await history.series({ plan: name, since })).map(pointOf),
+        }));
+        return { status: 200, headers: json, body };
       },
     }),
     route({
@@ -100,7 +112,11 @@ function planReadings(context: ApiContext): readonly AnyRoute[] {
       replies: { 200: expirePreview },
       handle: async ({ params, principal }) => {
         const plan = planNamed(context, principal, params.plan);
-        return { status: 200, body: { plan: plan.name, stores: await previewExpire(plan, context.world) } };
+        const body = await kept.json(`expire ${plan.name} ${startOf(minuteMs, clock)}`, async () => ({
+          plan: plan.name,
+          stores: await previewExpire(plan, context.world),
+        }));
+        return { status: 200, headers: json, body };
       },
     }),
   ];
@@ -152,25 +168,15 @@ function planActs(context: ApiContext): readonly AnyRoute[] {
   ];
 }
 
-type Point = { at: string; outcome: NonNullable<Run['end']>['outcome'] } & Record<'sizeBytes' | 'durationMs' | 'rtoMs', number | null>;
+/** So many replies an hour, or a minute, are made at most while nothing is written. */
+function startOf(spanMs: number, clock: Clock): number {
+  const nowMs = clock.now().getTime();
+  return nowMs - (nowMs % spanMs);
+}
 
 /** A backup has a size and a duration, a drill has how long the restore took. */
-async function pointsOf({ world }: ApiContext, plan: string, since: Date): Promise<Point[]> {
-  const backups = await world.history.runs({ plan, since, verb: 'backup', unended: false });
-  const drills = await world.history.runs({ plan, since, verb: 'drill', unended: false });
-  return [...backups, ...drills]
-    .toSorted((a, b) => a.startedAt.getTime() - b.startedAt.getTime())
-    .flatMap(({ verb, startedAt, end }): Point[] => {
-      if (end === null) return [];
-      const isDrill = verb === 'drill';
-      return [
-        {
-          at: startedAt.toISOString(),
-          outcome: end.outcome,
-          sizeBytes: isDrill ? null : archiveOf(end.details).sizeBytes,
-          durationMs: isDrill ? null : Math.max(0, end.endedAt.getTime() - startedAt.getTime()),
-          rtoMs: isDrill ? wholeNumber(end.details['rtoMs']) : null,
-        },
-      ];
-    });
+function pointOf({ verb, startedAt, outcome, sizeBytes, durationMs, details }: RunFigures): Point {
+  const point = { at: startedAt, outcome };
+  if (verb === 'backup') return { ...point, sizeBytes, durationMs, rtoMs: null };
+  return { ...point, sizeBytes: null, durationMs: null, rtoMs: wholeNumber(details['rtoMs']) };
 }
