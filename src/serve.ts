@@ -103,10 +103,10 @@ export async function serve(serving: Serving): Promise<void> {
   const before = new RunsOfBefore(serving.configuration.plans.values(), deadRunsWorld(world, state));
   // Nobody is to see a dead run going on.
   await before.closeDead();
+  await using _sending = sending(alerts);
   await using server = await openApi(serving, { state, world, data, runs, scheduler });
   serving.onListening(server.addresses);
   const settled = before.settle(signal);
-  alerts.dispatcher.start();
   const watch = openWatch(serving, { state, world, data, alerts, board: server.board });
   const unwatch = runs.subscribe(({ state: runState }) => void (runState === 'ended' && watch.look()));
   watch.start();
@@ -119,7 +119,12 @@ export async function serve(serving: Serving): Promise<void> {
   await settled;
   unwatch();
   await watch.stop();
-  await alerts.dispatcher.stop();
+}
+
+/** From before the API answers until it has ended: what its last acts tell is sent too. */
+function sending({ dispatcher }: Alerts): AsyncDisposable {
+  dispatcher.start();
+  return { [Symbol.asyncDispose]: () => dispatcher.stop() };
 }
 
 /** The variable speaks of the plan of the environment, which is the only one when there is no file (S1.4). */
@@ -183,7 +188,7 @@ function openRuns({ configuration, settings, context }: Serving, { state, world 
     maxScheduled: settings.maxRuns,
     isHeld: (lock) => world.lock.isHeld(lock),
     processStart,
-    onEvent: (event) => void world.emit(eventOf(event)),
+    onEvent: (event) => world.emit(eventOf(event)),
     onNotStarted: (request, report) => recordUnstarted(world, request, report),
     onDeath: async ({ plan }) => void (await closeDeadRuns(world, plan)),
   });
@@ -212,9 +217,9 @@ function openScheduler(
     records: state.schedules,
     history: world.history,
     newRunKey: randomUUID,
-    start: (request, waitMs) => {
+    start: async (request, waitMs) => {
       runs.schedule(request, waitMs);
-      void writeDown(request, { state, world });
+      await writeDown(request, { state, world });
     },
     emit: (event) => world.emit(event),
   });

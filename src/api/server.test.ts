@@ -328,6 +328,19 @@ describe('a client that leaves', () => {
     expect(act.service.log.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
+  test('and the stop of the service wait for the act: then it is in the audit', async () => {
+    await using act = await heldAct();
+    await act.leaveDuring({});
+    let isClosed = false;
+    const closed = act.service.server.close().then(() => (isClosed = true));
+    await vi.waitFor(() => expect(fetch(`${act.service.url}/healthz`)).rejects.toThrow());
+    await new Promise(setImmediate);
+    expect(isClosed).toBe(false);
+    act.release();
+    await closed;
+    expect(await act.service.state.audit.entries({ limit: 9 })).toMatchObject([{ act: 'hold', result: 'done' }]);
+  });
+
   test('ends what is read for it, which is no error', async () => {
     const [begun, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const reading = route({

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
 import { HoldfastError } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -32,7 +33,7 @@ export interface ServerOptions {
 export interface ApiServer {
   /** Where it listens: `http://127.0.0.1:8000`, `unix:/run/holdfast.sock`. */
   readonly addresses: readonly string[];
-  /** Takes nothing new, ends open streams, gives replies that are being made five seconds, and cuts what is left. */
+  /** Takes nothing new, ends open streams, gives replies that are being made five seconds, cuts what is left, and gives acts five more. */
   close(): Promise<void>;
 }
 
@@ -56,6 +57,8 @@ interface Frame extends AnswerOptions {
   readonly pacing: Pacing;
   readonly requests: HttpRequests;
   readonly open: OpenExchanges;
+  /** Replies that are being made: acts go on and are written down when nobody waits for them any more. */
+  readonly making: Set<Promise<unknown>>;
   isClosing: boolean;
 }
 
@@ -64,7 +67,13 @@ function frameOf({ settings, queue, state, world }: ApiContext, { authenticate, 
   const pacing = new Pacing({ isBusy, clock, processorMs });
   const newRunKey = (): string => world.newRunKey();
   const idempotency = new Idempotency({ ...state, history: world.history, clock, newRunKey });
-  const known = { settings, requests: new HttpRequests(), open: new Set<Exchange>(), isClosing: false };
+  const known = {
+    settings,
+    requests: new HttpRequests(),
+    open: new Set<Exchange>(),
+    making: new Set<Promise<unknown>>(),
+    isClosing: false,
+  };
   return { ...known, pacing, idempotency, newRunKey, authenticate, state, log, clock };
 }
 
@@ -103,7 +112,7 @@ function bareServer(frame: Frame): FastifyInstance {
     tell(request, reply, frame);
     done();
   });
-  app.setErrorHandler((error, request, reply) => answerProblem(error, request, reply, frame));
+  app.setErrorHandler((error, request, reply) => made(answerProblem(error, request, reply, frame), frame));
   return app;
 }
 
@@ -139,13 +148,25 @@ function tell(request: FastifyRequest, reply: FastifyReply, { requests, log, clo
 function register(app: FastifyInstance, route: AnyRoute, frame: Frame): void {
   const endless = route.replies[200] === 'text/event-stream';
   const method: HTTPMethods[] = route.method === 'GET' && !endless ? ['GET', 'HEAD'] : [route.method];
+  const answer = answerWith(route, frame);
   app.route({
     method,
     url: route.path,
     config: { route },
     onRequest: (request) => admit(route, request, frame),
-    handler: answerWith(route, frame),
+    handler: (request, reply) => made(answer(request, reply), frame),
   });
+}
+
+/** A reply that fails is followed by one that says so. */
+async function untilNone(making: ReadonlySet<Promise<unknown>>): Promise<void> {
+  while (making.size > 0) await Promise.allSettled(making);
+}
+
+function made<T>(reply: Promise<T>, { making }: Frame): Promise<T> {
+  const noted = reply.finally(() => making.delete(noted));
+  making.add(noted);
+  return noted;
 }
 
 function parseBody(body: Buffer, done: (error: Error | null, value?: unknown) => void): void {
@@ -178,4 +199,14 @@ async function close(app: FastifyInstance, frame: Frame): Promise<void> {
   const timer = setTimeout(() => app.server.closeAllConnections(), farewellMs);
   await app.close();
   clearTimeout(timer);
+  await finish(frame);
+}
+
+/** What is not done by then stays out of the audit, and that is told. */
+async function finish({ making, log }: Frame): Promise<void> {
+  const patience = new AbortController();
+  const isOver = wait(farewellMs, true, { signal: patience.signal }).catch(() => true);
+  const isLate = await Promise.race([isOver, untilNone(making).then(() => false)]);
+  patience.abort();
+  if (isLate) log.warn('Acts were cut short by the stop and may not be in the audit', { component: 'Api', acts: making.size });
 }

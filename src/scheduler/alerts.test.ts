@@ -31,6 +31,7 @@ async function alerting(plans: Readonly<Record<string, readonly string[]>>, even
   const state = await openServiceState(join(directory, 'service.sqlite'), { clock });
   const sent: Sent[] = [];
   const messages: NotifierMessage[] = [];
+  const log = keptLog();
   const failures = new Map<string, HoldfastError>();
   const notified: string[] = [];
   const facts: SnapshotFacts[] = [];
@@ -46,7 +47,7 @@ async function alerting(plans: Readonly<Record<string, readonly string[]>>, even
       },
     },
     clock,
-    log: keptLog(),
+    log,
     host: 'ark',
     whenUnknown: 'give-up',
     publicUrl: 'https://backup.example.org',
@@ -63,6 +64,7 @@ async function alerting(plans: Readonly<Record<string, readonly string[]>>, even
   });
   return {
     alerts,
+    log,
     sent,
     messages,
     failures,
@@ -84,6 +86,28 @@ async function alerting(plans: Readonly<Record<string, readonly string[]>>, even
 const later = new HoldfastError('NOTIFY_FAILED', 'not now', { hint: 'Wait', retry: { kind: 'later' } });
 const refused = new HoldfastError('NOTIFY_REJECTED', 'no such channel', { hint: 'Correct it' });
 const succeeded = { kind: 'backup-succeeded', severity: 'info' } as const;
+
+test('what is told in the last moment is sent before the stop', async () => {
+  await using at = await alerting({ home: ['hook'] });
+  at.alerts.dispatcher.start();
+  await at.alerts.emit(sampleEvent({ at: at.at() }));
+  await at.alerts.dispatcher.stop();
+  expect(at.sent).toMatchObject([{ to: 'hook', kind: 'backup-failed' }]);
+  expect(at.log.lines).toEqual([]);
+});
+
+test('what cannot be sent before the stop is named in the log, and waits', async () => {
+  await using at = await alerting({ home: ['hook', 'pager'] });
+  at.failures.set('pager', later);
+  at.alerts.dispatcher.start();
+  await at.alerts.emit(sampleEvent({ at: at.at() }));
+  await at.alerts.dispatcher.stop();
+  expect(at.log.lines).toContainEqual({
+    level: 'warn',
+    message: 'Notifications could not be sent before the stop; the next start sends them',
+    fields: { plan: 'home', channel: 'pager', waiting: 1 },
+  });
+});
 
 describe('a trouble', () => {
   test('is told when it is new, once a day while it goes on, and when it is over', async () => {

@@ -33,6 +33,8 @@ const mostAttempts = firstPausesMs.length + 24;
 const failingAfter = 3;
 const atOnce = 4;
 const lookMs = 15 * secondMs;
+/** A stop waits no longer for channels. */
+const farewellMs = 5 * secondMs;
 
 /** Sends what is due in the outbox, and tries again later what could not be sent. */
 export class Dispatcher {
@@ -62,11 +64,29 @@ export class Dispatcher {
     });
   }
 
-  /** What is on its way is given up, and tried again after the next start. */
+  /** Sends what is due, for a few seconds. What is still on its way then is given up, tried again after the next start, and named in the log. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    this.#ending.abort(new HoldfastError('CANCELLED', 'the service was stopped', { hint: 'Start the service again' }));
+    this.kick();
+    const timer = setTimeout(() => this.#end(), farewellMs);
     await this.#working;
+    clearTimeout(timer);
+    this.#end();
+    await this.#tellOfWaiting();
+  }
+
+  #end(): void {
+    this.#ending.abort(new HoldfastError('CANCELLED', 'the service was stopped', { hint: 'Start the service again' }));
+  }
+
+  async #tellOfWaiting(): Promise<void> {
+    const { outbox, log } = this.#world;
+    try {
+      for (const { plan, channel, waiting } of await outbox.channels())
+        if (waiting > 0) log.warn('Notifications could not be sent before the stop; the next start sends them', { plan, channel, waiting });
+    } catch (error) {
+      log.error('Nobody can tell which notifications could not be sent before the stop', { error: tellError(error).message });
+    }
   }
 
   /** Until nothing is due any more. Never throws: what cannot be sent, or not even be read, is for the next time. */

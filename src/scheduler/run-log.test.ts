@@ -17,7 +17,7 @@ function logged(request: RunRequest) {
     maxScheduled: 2,
     isHeld: () => Promise.resolve(false),
     processStart: () => null,
-    onEvent: () => undefined,
+    onEvent: () => Promise.resolve(),
     onNotStarted: () => Promise.resolve(),
     onDeath: () => Promise.resolve(),
   });

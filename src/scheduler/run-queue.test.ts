@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { sampleEvent } from '../../test/contracts/notifier.ts';
 import { HandHeldLauncher } from '../../test/fakes/hand-held-launcher.ts';
 import { keptLog } from '../../test/fakes/kept-log.ts';
 import type { RunRequest, RunTrigger, RunWork } from '../domain/run-request.ts';
@@ -38,7 +39,7 @@ class World {
       maxScheduled: 2,
       isHeld: async (lock) => this.held.has(lock),
       processStart: (pid) => `start of ${pid}`,
-      onEvent: ({ kind }) => void this.events.push(kind),
+      onEvent: async ({ kind }) => void this.events.push(kind),
       onNotStarted: async (...given) => void this.notStarted.push(given),
       onDeath: async ({ key }) => void this.deaths.push(key),
       ...change,
@@ -206,6 +207,21 @@ describe('a run whose process cannot be started', () => {
 });
 
 describe('a queue that is stopped', () => {
+  test('waits until what its runs told is handed on', async () => {
+    const handedOn = Promise.withResolvers<void>();
+    const world = new World({ onEvent: () => handedOn.promise });
+    world.runs.submit(request('backup'));
+    world.launcher.run('backup').say({ kind: 'event', event: { ...sampleEvent({}), at: '', atRiskSince: null } });
+    world.launcher.run('backup').end({});
+    let isStopped = false;
+    const stopped = world.runs.stop('The service was stopped').then(() => (isStopped = true));
+    await vi.waitFor(() => expect(world.runs.live()).toMatchObject([{ state: 'ended' }]));
+    await new Promise(setImmediate);
+    expect(isStopped).toBe(false);
+    handedOn.resolve();
+    await stopped;
+  });
+
   test('tells what it kept from being done', async () => {
     const world = new World();
     const [going, waiting, done] = [request('backup', { trigger: due }), request('expire', { trigger: due }), request('drill')];

@@ -24,7 +24,7 @@ export interface RunQueueWorld {
   /** Tells one process from another that got the same number later; null when there is none. */
   processStart(pid: number): string | null;
   /** Told by a worker, in the order of telling. */
-  onEvent(event: Extract<WorkerMessage, { kind: 'event' }>['event']): void;
+  onEvent(event: Extract<WorkerMessage, { kind: 'event' }>['event']): Promise<void>;
   /** A run that never got its turn, was cancelled before, or whose process could not be started. */
   onNotStarted(request: RunRequest, report: WorkerReport): Promise<void>;
   /** A worker that ended without a word: its records are still open. */
@@ -39,6 +39,7 @@ export class Runs implements RunQueue {
   readonly #logListeners = new Set<(entry: RunLogEntry) => void>();
   #looking: Promise<void> = Promise.resolve();
   #recorded: Promise<void> = Promise.resolve();
+  #told: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #isStopping = false;
 
@@ -104,8 +105,8 @@ export class Runs implements RunQueue {
   }
 
   /**
-   * Takes no more, and ends what goes on in order. Resolves when all of it has ended and is recorded, with what this kept from
-   * being done.
+   * Takes no more, and ends what goes on in order. Resolves when all of it has ended, is recorded and handed on, with what this
+   * kept from being done.
    */
   async stop(reason: string): Promise<readonly RunRequest[]> {
     this.#isStopping = true;
@@ -116,6 +117,7 @@ export class Runs implements RunQueue {
       else run.process.cancel(reason);
     const ended = await Promise.all(unended.map(async (run) => ({ request: run.request, report: await run.ended })));
     await this.#recorded;
+    await this.#told;
     return ended.filter(({ report }) => report.outcome === 'cancelled' || report.isDeath === true).map(({ request }) => request);
   }
 
@@ -231,7 +233,7 @@ export class Runs implements RunQueue {
   }
 
   #hear(run: QueuedRun, message: WorkerMessage): void {
-    if (message.kind === 'event') this.#world.onEvent(message.event);
+    if (message.kind === 'event') this.#passOn(message.event);
     if (message.kind === 'progress') {
       run.progressed(message, this.#world.clock.monotonicMs());
       this.#changed(run);
@@ -240,6 +242,11 @@ export class Runs implements RunQueue {
       const entry = run.log(message, this.#world.clock.now());
       this.#tell(this.#logListeners, entry);
     }
+  }
+
+  #passOn(event: Parameters<RunQueueWorld['onEvent']>[0]): void {
+    const tell = (): Promise<void> => this.#world.onEvent(event);
+    this.#told = this.#told.then(() => this.#tolerate('what a run told could not be passed on', tell));
   }
 
   #changed(run: QueuedRun): void {

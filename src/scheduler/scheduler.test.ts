@@ -70,7 +70,7 @@ class Machine {
         },
       },
       newRunKey: () => `key ${this.started.length}`,
-      start: (request, waitMs) => {
+      start: async (request, waitMs) => {
         if (this.isStopping) throw new HoldfastError('SERVICE_STOPPING', 'about to stop', { hint: 'Wait' });
         this.started.push(request);
         this.waits.push(waitMs);

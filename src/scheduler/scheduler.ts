@@ -28,8 +28,8 @@ export interface SchedulerWorld {
   readonly records: ScheduleRecords;
   readonly history: Pick<History, 'runs'>;
   newRunKey(): string;
-  /** Starts a run, or lets it wait its turn for so long. */
-  start(request: RunRequest, waitMs: number): void;
+  /** Starts a run, or lets it wait its turn for so long. Resolves when that is written down. */
+  start(request: RunRequest, waitMs: number): Promise<void>;
   readonly emit: (event: HoldfastEvent) => Promise<void>;
 }
 
@@ -150,7 +150,7 @@ export class Scheduler {
     const [next] = nextTimes(timingOf(own, installation), clock.now(), 1);
     const waitMs = Math.min(longestWaitMs, next === undefined ? longestWaitMs : next.getTime() - clock.now().getTime());
     try {
-      this.#world.start(requestOf(own, dueAt, this.#world.newRunKey()), waitMs);
+      await this.#world.start(requestOf(own, dueAt, this.#world.newRunKey()), waitMs);
     } catch (error) {
       if (!isHoldfastError(error, 'SERVICE_STOPPING')) throw error;
       log.warn('A run was due while the service was about to stop', { plan: own.plan.name, verb: own.verb, dueAt: dueAt.toISOString() });

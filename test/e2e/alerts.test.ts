@@ -178,4 +178,22 @@ describe('the service', () => {
     const runs = await get<Page<{ readonly id: string }>>(service, 'runs?verb=backup');
     expect(told(receiver).map(({ run }) => run?.key)).toContain(runs.items[0]?.id);
   });
+
+  test('that is stopped while a channel does not answer ends all the same, says what waits, and sends it after the next start', async () => {
+    await using receiver = await httpReceiver();
+    receiver.answer = null;
+    await using at = await machine(['{ kind: webhook, name: hook, url: "${env:HOOK}", events: [backup-failed] }'], { HOOK: receiver.url });
+    await rename(at.files, `${at.files}.away`);
+    const service = await serve(at.holdfast);
+    const headers = { ...(await service.as('operator')), 'content-type': 'application/json' };
+    await fetch(`${service.url}/api/v1/plans/home/backups`, { method: 'POST', headers, body: '{}' });
+    await receiver.until(1);
+    service.process.kill('SIGTERM');
+    const { exitCode, stderr } = await service.process.ended;
+    expect([exitCode, stderr]).toEqual([143, expect.stringContaining('Notifications could not be sent before the stop')]);
+    receiver.answer = { status: 200 };
+    await using _again = await serve(at.holdfast);
+    await receiver.until(2);
+    expect(kinds(receiver)).toEqual(['backup-failed', 'backup-failed']);
+  });
 });
