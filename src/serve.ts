@@ -8,6 +8,7 @@ import type { AccessContext } from './api/auth/access-context.ts';
 import { openAuthenticate } from './api/auth/authenticate.ts';
 import { setupPath } from './api/auth/setup.ts';
 import { openAlerts, testChannelsOf } from './alerting.ts';
+import { Listings } from './api/listings.ts';
 import type { AnyRoute } from './api/route.ts';
 import { accessRoutes } from './api/routes/access.ts';
 import { alertRoutes } from './api/routes/alerts.ts';
@@ -31,6 +32,7 @@ import type { ServiceSettings } from './domain/service-settings.ts';
 import type { Configuration, OpenWorld } from './operations/context.ts';
 import { closeDeadRuns, recordUnstarted, tellError } from './operations/record-run.ts';
 import { type DataDirectory, openDataDirectory } from './platform/data-directory.ts';
+import { openFolderIndex } from './platform/folder-index.ts';
 import { openPasswordHash } from './platform/password-hash.ts';
 import { openPlanLock } from './platform/plan-lock.ts';
 import { processStart } from './platform/process-start.ts';
@@ -261,6 +263,7 @@ async function openApi({ configuration, settings, context }: Serving, { state, w
     world,
     state,
     queue: runs,
+    listings: new Listings({ world, openFolderIndex }),
     preview: (plan, verb, from, count) => previewVerb(plan, verb, { installation: data.installation, from, count }),
     shownConfiguration: async () => (await describeConfiguration(configuration)).json,
     testChannels: (plan, by) => testAll(configuration.plans.get(plan), { by: by.name, settings, context }),

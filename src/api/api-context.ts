@@ -6,6 +6,7 @@ import type { RunQueue } from '../ports/runner.ts';
 import type { ServiceState } from '../ports/service-state.ts';
 import type { ScheduledVerb } from '../domain/due.ts';
 import type { Status, StoreState } from './contract.ts';
+import type { Listings } from './listings.ts';
 
 /** What routes are given; `src/serve.ts` puts it together. */
 export interface ApiContext {
@@ -15,6 +16,7 @@ export interface ApiContext {
   readonly state: ServiceState;
   readonly queue: RunQueue;
   readonly board: StatusBoard;
+  readonly listings: Listings;
   /** Next times of one schedule, jitter included, with the reason in words. */
   preview(plan: Plan, verb: ScheduledVerb, from: Date, count: number): readonly { readonly at: Date; readonly why: string }[];
   /** The effective configuration, secrets redacted. */

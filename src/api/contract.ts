@@ -98,6 +98,7 @@ export const snapshotDetail = named(
     holdfast: z.string(),
   }),
 );
+export const entryType = z.enum(['directory', 'file', 'symlink', 'hardlink', 'database', 'table']);
 export const contentsPage = named(
   'Contents',
   z.object({
@@ -106,7 +107,8 @@ export const contentsPage = named(
       z.object({
         name: z.string(),
         path: z.string(),
-        type: z.enum(['directory', 'file', 'symlink', 'hardlink', 'other', 'database', 'table']),
+        pathBase64: z.string().nullable().describe('the bytes of a path that is not UTF-8, which `path` cannot tell'),
+        type: entryType,
         sizeBytes: bytes.nullable(),
         modifiedAt: instant.nullable(),
         sha256: z.string().nullable(),

@@ -132,7 +132,7 @@ export class MemberRouter implements TarVisitor {
 
 const ignored: TarVisitor = { begin: () => undefined, write: () => undefined, endFile: () => undefined };
 
-function memberTest(unit: UnitRecord): (path: string) => boolean {
+export function memberTest(unit: UnitRecord): (path: string) => boolean {
   if (unit.content === 'dump') {
     const dumpPath = unit.path === null ? undefined : Buffer.from(unit.path).toString('latin1');
     return (path) => dumpPath !== undefined && isDumpSegment(path, dumpPath);

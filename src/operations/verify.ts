@@ -7,7 +7,7 @@ import type { Snapshot, Verification, VerifyDepth } from '../domain/snapshot.ts'
 import type { ListedEntry, TreeEntry } from '../domain/tree-entry.ts';
 import { ListingReader } from '../pipeline/contents-listing.ts';
 import { encodeManifest } from '../pipeline/manifest-codec.ts';
-import { HoleFiller } from '../pipeline/tar-writer.ts';
+import { HoleFiller } from '../pipeline/hole-filler.ts';
 import { TarReader } from '../pipeline/tar-reader.ts';
 import type { TarVisitor } from '../pipeline/tar-reader.ts';
 import type { DumpScanner } from '../ports/dump-engine.ts';
@@ -302,15 +302,16 @@ class TreeCheck implements UnitCheck {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#file?.holes !== undefined) this.#file.holes.update(this.#file.hash, bytes);
-    else this.#file?.hash.update(bytes);
+    if (this.#file === undefined) return;
+    const { hash, holes } = this.#file;
+    for (const piece of holes?.filled(bytes) ?? [bytes]) hash.update(piece);
   }
 
   endFile(): void {
     const file = this.#file;
     this.#file = undefined;
     if (file === undefined) return;
-    file.holes?.finish(file.hash);
+    for (const piece of file.holes?.end() ?? []) file.hash.update(piece);
     if (file.hash.digest('hex') !== file.listed.sha256)
       this.#found.push(`File "${printablePath(file.listed.path)}" in "${this.#unit.part}" has other content than was read`);
   }

@@ -1,8 +1,9 @@
 import { createHash, hash as hashAtOnce } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import type { Extent, TreeEntry } from '../domain/tree-entry.ts';
+import type { TreeEntry } from '../domain/tree-entry.ts';
 import type { ByteSink, TreeSink } from '../ports/source.ts';
 import type { ListingWriter } from './contents-listing.ts';
+import { HoleFiller } from './hole-filler.ts';
 import { encodeHeader, paddingBytes, tarBlockBytes } from './tar-format.ts';
 
 const zeros = Buffer.alloc(64 * 1024);
@@ -141,53 +142,14 @@ class OpenFile {
   #update(bytes: Uint8Array): void {
     this.#hash ??= createHash('sha256');
     if (this.#holes === undefined) this.#hash.update(bytes);
-    else this.#holes.update(this.#hash, bytes);
+    else for (const piece of this.#holes.filled(bytes)) this.#hash.update(piece);
   }
 
   sha256(): string {
     if (this.#holes !== undefined) {
       this.#hash ??= createHash('sha256');
-      this.#holes.finish(this.#hash);
+      for (const piece of this.#holes.end()) this.#hash.update(piece);
     }
     return this.#hash === undefined ? this.#wholeSha256 : this.#hash.digest('hex');
-  }
-}
-
-/** Feeds a hash with a sparse file's data and the zeros between, as a reader of the file would see them. */
-export class HoleFiller {
-  readonly #extents: readonly Extent[];
-  readonly #sizeBytes: number;
-  #index = 0;
-  #position = 0;
-
-  constructor(extents: readonly Extent[], sizeBytes: number) {
-    this.#extents = extents;
-    this.#sizeBytes = sizeBytes;
-  }
-
-  update(hash: Hash, bytes: Uint8Array): void {
-    let rest = bytes;
-    while (rest.length > 0) {
-      const extent = this.#extents[this.#index];
-      if (extent === undefined) throw new Error('a sparse file has more data than its extents');
-      this.#zerosTo(hash, extent.offset);
-      const piece = rest.subarray(0, extent.offset + extent.sizeBytes - this.#position);
-      hash.update(piece);
-      this.#position += piece.length;
-      rest = rest.subarray(piece.length);
-      if (this.#position === extent.offset + extent.sizeBytes) this.#index += 1;
-    }
-  }
-
-  finish(hash: Hash): void {
-    this.#zerosTo(hash, this.#sizeBytes);
-  }
-
-  #zerosTo(hash: Hash, offset: number): void {
-    while (this.#position < offset) {
-      const piece = zeros.subarray(0, Math.min(zeros.length, offset - this.#position));
-      hash.update(piece);
-      this.#position += piece.length;
-    }
   }
 }

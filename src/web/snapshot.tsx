@@ -9,7 +9,7 @@ import { may, useSession } from './session.ts';
 import type { SnapshotDetail } from './shapes.ts';
 import { startRun } from './start.ts';
 import { proofShown } from './states.ts';
-import { Ago, Button, Copyable, Facts, Loading, Page, Pill, Section, Trouble } from './ui.tsx';
+import { Ago, Button, Copyable, DownloadLink, Facts, Loading, Page, Pill, Section, Trouble } from './ui.tsx';
 import { bytesInWords, counted, instantInWords } from './words.ts';
 
 export function SnapshotPage({ id }: { readonly id: string }): JSX.Element {
@@ -168,14 +168,7 @@ function Parts({ snapshot }: { readonly snapshot: SnapshotDetail }): JSX.Element
             </span>
             <span class="row-end">{bytesInWords(part.sizeBytes)}</span>
             {may(me, 'operator') ? (
-              <a
-                class="round"
-                href={`api/v1/snapshots/${snapshot.id}/files/${encodeURIComponent(part.name)}`}
-                download={part.name}
-                aria-label={`Download ${part.name}`}
-              >
-                <Icon name="download" size={18} />
-              </a>
+              <DownloadLink href={`snapshots/${snapshot.id}/files/${encodeURIComponent(part.name)}`} name={part.name} />
             ) : null}
           </li>
         ))}

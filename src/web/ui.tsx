@@ -254,6 +254,20 @@ export function Field({ label, hint, children }: FieldProps): JSX.Element {
   );
 }
 
+interface DownloadLinkProps {
+  /** Below `api/v1/`. */
+  readonly href: string;
+  readonly name: string;
+}
+
+export function DownloadLink({ href, name }: DownloadLinkProps): JSX.Element {
+  return (
+    <a class="round" href={`api/v1/${href}`} download={name} aria-label={`Download ${name}`}>
+      <Icon name="download" size={18} />
+    </a>
+  );
+}
+
 /** Text to take along: a command, a token. */
 export function Copyable({ text, label }: { readonly text: string; readonly label: string }): JSX.Element {
   const [said, setSaid] = useState('');

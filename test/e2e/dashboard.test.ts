@@ -32,6 +32,7 @@ describe.skipIf(noBrowser !== null)('the dashboard of a running service', () => 
       await backUp(page);
       await downloadArchive(page, holdfast);
       await browse(page);
+      await downloadFile(page, { name: 'lake.jpg', original: join(photos, 'summer', 'lake.jpg') });
       await restore(page, holdfast, photos);
       await signOutAndIn(page, setUp);
       expect(complaints).toEqual([]);
@@ -113,6 +114,13 @@ async function browse(page: Page): Promise<void> {
     await inside.locator('.rows').waitFor();
   }
   expect(await inside.locator('li', { hasText: 'lake.jpg' }).textContent()).toContain('24 MB');
+}
+
+async function downloadFile(page: Page, { name, original }: { readonly name: string; readonly original: string }): Promise<void> {
+  const link = page.getByRole('link', { name: `Download ${name}`, exact: true });
+  const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
+  expect(download.suggestedFilename()).toBe(name);
+  expect(await readFile(await download.path())).toEqual(await readFile(original));
 }
 
 async function restore(page: Page, { directory }: Installation, photos: string): Promise<void> {

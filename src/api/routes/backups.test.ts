@@ -58,6 +58,7 @@ describe('S1.2: the calls below /backups', () => {
     expect(entries.map(({ act, result, target }) => [act, result, target])).toEqual([
       ['delete', 'done', filename],
       ['restore', 'done', filename],
+      ['download', 'done', filename],
       ['backup', 'done', filename],
     ]);
     expect(entries[0]?.details).toMatchObject({ newestVerified: true });

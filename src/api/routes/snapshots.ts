@@ -2,16 +2,17 @@ import { z } from 'zod';
 import { HoldfastError, isHoldfastError } from '../../domain/errors.ts';
 import type { Manifest } from '../../domain/manifest.ts';
 import type { Principal } from '../../domain/principal.ts';
-import { browse, type BrowsedEntry } from '../../operations/browse.ts';
-import { withStore, type Found } from '../../operations/choose.ts';
+import type { Found } from '../../operations/choose.ts';
 import type { OperationContext } from '../../operations/context.ts';
 import { unsealed } from '../../operations/seal.ts';
+import type { FolderEntry, FolderIndex } from '../../ports/folder-index.ts';
 import type { ApiContext } from '../api-context.ts';
 import { requireConfirmed } from '../confirmations.ts';
 import {
   contentsPage,
   copyRequest,
   deleteRequest,
+  entryType,
   page,
   planName,
   run,
@@ -22,6 +23,7 @@ import {
   type ContentsPage,
 } from '../contract.ts';
 import { cursorOf, pageQuery, placeOf } from '../cursors.ts';
+import { bytesOfPath, pathQuery, presentPath } from '../listed-path.ts';
 import { presentSnapshot } from '../present-snapshot.ts';
 import { route, type AnyRoute } from '../route.ts';
 import { bestOf, copiesOf, planNamed, storesSeen } from '../sight.ts';
@@ -70,12 +72,12 @@ function snapshotReadings(context: ApiContext): readonly AnyRoute[] {
       summary: 'What a snapshot holds in one place: databases and folders, the tables of a database, the files of a folder',
       needs: 'operator',
       params: named,
-      query: z.strictObject({ ...pageQuery, path: z.string().max(4096).default('') }),
+      query: z.strictObject({ ...pageQuery, ...pathQuery }),
       replies: { 200: contentsPage },
-      handle: async ({ params, query, principal, signal }) => {
-        const found = bestOf(await copiesOf(context, principal, { id: params.id }));
-        const entries = await browsed(found, query.path, { world: context.world, signal });
-        return { status: 200, body: contentsOf(entries, query) };
+      handle: async ({ params: { id }, query: { limit, before, ...at }, principal }) => {
+        const found = bestOf(await copiesOf(context, principal, { id }));
+        const wanted = { id, folder: bytesOfPath(at), limit, before };
+        return { status: 200, body: await context.listings.read(found, ({ folders }) => contentsOf(folders, wanted)) };
       },
     }),
   ];
@@ -173,27 +175,38 @@ async function openedIfPossible({ plan, snapshot }: Found, world: OperationConte
   }
 }
 
-async function browsed(
-  { plan, planStore, snapshot }: Found,
-  path: string,
-  { world, signal }: { readonly world: OperationContext; readonly signal: AbortSignal },
-): Promise<BrowsedEntry[]> {
-  const { manifest, cipher } = await unsealed(snapshot.manifest, plan, world);
-  return await withStore(world, planStore, (store) => browse({ store, manifest, cipher, signal }, path));
+const place = z.strictObject({ type: entryType, name: z.base64().max(6000) });
+
+interface Wanted {
+  readonly id: string;
+  readonly folder: Buffer;
+  readonly limit: number;
+  readonly before?: string | undefined;
 }
 
-/** Contents never change: a page is told by where it begins. */
-const place = z.strictObject({ offset: z.int().min(0) });
-
-function contentsOf(
-  entries: readonly BrowsedEntry[],
-  { path, limit, before }: { readonly path: string; readonly limit: number; readonly before?: string | undefined },
-): ContentsPage {
-  const offset = placeOf(before, place)?.offset ?? 0;
-  const end = offset + limit;
+function contentsOf(folders: FolderIndex, { id, folder, limit, before }: Wanted): ContentsPage {
+  const from = placeOf(before, place);
+  const after = from === undefined ? undefined : { type: from.type, name: Buffer.from(from.name, 'base64') };
+  const entries = folders.page(folder, { after, limit: limit + 1 });
+  if (entries === undefined) throw noFolderAt(id, folder);
+  const shown = entries.slice(0, limit);
+  const last = shown.at(-1);
   return {
-    path,
-    entries: entries.slice(offset, end).map(({ modifiedAt, ...entry }) => ({ ...entry, modifiedAt: modifiedAt?.toISOString() ?? null })),
-    next: entries.length > end ? cursorOf({ offset: end }) : null,
+    path: folder.toString(),
+    entries: shown.map((entry) => presentEntry(folder, entry)),
+    next:
+      entries.length > limit && last !== undefined ? cursorOf({ type: last.type, name: Buffer.from(last.name).toString('base64') }) : null,
   };
+}
+
+/** A table's path is what `--only` takes for it. */
+function presentEntry(folder: Buffer, { linkTarget: _, name, modifiedAt, ...entry }: FolderEntry): ContentsPage['entries'][number] {
+  const path = folder.length === 0 ? Buffer.from(name) : Buffer.concat([folder, Buffer.from(entry.type === 'table' ? ':' : '/'), name]);
+  return { ...entry, name: Buffer.from(name).toString(), ...presentPath(path), modifiedAt: modifiedAt?.toISOString() ?? null };
+}
+
+function noFolderAt(id: string, folder: Buffer): HoldfastError {
+  return new HoldfastError('NOT_FOUND', `There is no database or folder ${JSON.stringify(folder.toString())} in snapshot "${id}"`, {
+    hint: 'Look at what is above it first',
+  });
 }
