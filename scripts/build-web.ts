@@ -45,7 +45,7 @@ async function bundle(): Promise<readonly BuiltFile[]> {
     splitting: true,
     minify: true,
     format: 'esm',
-    target: ['chrome111', 'firefox114', 'safari16.4'],
+    target: ['chrome123', 'firefox120', 'safari17.5'],
     jsx: 'automatic',
     jsxImportSource: 'preact',
     loader: { '.svg': 'copy', '.md': 'text' },

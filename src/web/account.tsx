@@ -1,10 +1,11 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { call, useAct } from './api.ts';
+import { CodeField, Form, PasswordField, TextField } from './form.tsx';
 import { Icon } from './icons.tsx';
 import { addPasskey, knowsPasskeys } from './passkeys.ts';
 import { useSession } from './session.ts';
-import { Ago, Button, Copyable, Empty, Field, Page, Section, Trouble } from './ui.tsx';
+import { Ago, Button, Copyable, Empty, Page, Section, Trouble } from './ui.tsx';
 
 export function AccountPage({ onSignOut }: { readonly onSignOut: () => void }): JSX.Element {
   const { me } = useSession();
@@ -22,59 +23,30 @@ export function AccountPage({ onSignOut }: { readonly onSignOut: () => void }): 
 }
 
 function ChangePassword(): JSX.Element {
-  const act = useAct();
   const [current, setCurrent] = useState('');
   const [next, setNext] = useState('');
   const [isDone, setDone] = useState(false);
-  const change = () =>
-    act.run(async () => {
-      await call('me/password', { method: 'POST', body: { current, next } });
-      setDone(true);
-      setCurrent('');
-      setNext('');
-    });
+  const change = async () => {
+    await call('me/password', { method: 'POST', body: { current, next } });
+    setDone(true);
+    setCurrent('');
+    setNext('');
+  };
   return (
     <Section title="Password">
-      <form
-        class="narrow"
-        onSubmit={(event) => {
-          event.preventDefault();
-          change();
-        }}
-      >
-        <Field label="Present password">
-          {(ids) => (
-            <input
-              {...ids}
-              type="password"
-              required
-              autocomplete="current-password"
-              value={current}
-              onInput={(event) => setCurrent(event.currentTarget.value)}
-            />
-          )}
-        </Field>
-        <Field label="New password" hint="At least 12 characters. Other browsers are signed out.">
-          {(ids) => (
-            <input
-              {...ids}
-              type="password"
-              required
-              minLength={12}
-              autocomplete="new-password"
-              value={next}
-              onInput={(event) => setNext(event.currentTarget.value)}
-            />
-          )}
-        </Field>
-        <Trouble error={act.error} />
-        <Button type="submit" busy={act.busy}>
-          Change it
-        </Button>
-        <p aria-live="polite" class="good-text">
-          {isDone ? 'Changed.' : ''}
-        </p>
-      </form>
+      <Form narrow kind="plain" submit="Change it" onSubmit={change}>
+        <PasswordField label="Present password" autocomplete="current-password" value={current} onValue={setCurrent} />
+        <PasswordField
+          label="New password"
+          hint="At least 12 characters. Other browsers are signed out."
+          autocomplete="new-password"
+          value={next}
+          onValue={setNext}
+        />
+      </Form>
+      <p aria-live="polite" class="good-text">
+        {isDone ? 'Changed.' : ''}
+      </p>
     </Section>
   );
 }
@@ -85,90 +57,54 @@ interface TotpStart {
 }
 
 function OneTimeCodes(): JSX.Element {
-  const { me, refresh } = useSession();
+  const { me } = useSession();
+  return <Section title="One-time codes">{me.totp ? <CodesOff /> : <CodesOn />}</Section>;
+}
+
+function CodesOff(): JSX.Element {
+  const { refresh } = useSession();
+  const [password, setPassword] = useState('');
+  const remove = async () => {
+    await call('me/totp', { method: 'DELETE', body: { password } });
+    refresh();
+  };
+  return (
+    <Form narrow kind="plain" submit="Turn off" onSubmit={remove}>
+      <p class="soft">An authenticator app is asked for at each sign-in.</p>
+      <PasswordField label="Password, to turn it off" autocomplete="current-password" value={password} onValue={setPassword} />
+    </Form>
+  );
+}
+
+function CodesOn(): JSX.Element {
+  const { refresh } = useSession();
   const act = useAct();
   const [start, setStart] = useState<TotpStart | undefined>();
   const [code, setCode] = useState('');
-  const [password, setPassword] = useState('');
   const begin = () => act.run(async () => setStart(await call('me/totp', { method: 'POST' })));
-  const confirm = () =>
-    act.run(async () => {
-      await call('me/totp', { method: 'PUT', body: { code } });
-      setStart(undefined);
-      refresh();
-    });
-  const remove = () =>
-    act.run(async () => {
-      await call('me/totp', { method: 'DELETE', body: { password } });
-      setPassword('');
-      refresh();
-    });
+  const confirm = async () => {
+    await call('me/totp', { method: 'PUT', body: { code } });
+    refresh();
+  };
+  if (start === undefined) {
+    return (
+      <div class="stack first">
+        <p class="soft">A six-digit code from an app on your phone, beside the password.</p>
+        <Button busy={act.busy} onClick={begin}>
+          Set up
+        </Button>
+        <Trouble error={act.error} />
+      </div>
+    );
+  }
   return (
-    <Section title="One-time codes">
-      {me.totp ? (
-        <form
-          class="narrow"
-          onSubmit={(event) => {
-            event.preventDefault();
-            remove();
-          }}
-        >
-          <p class="soft">An authenticator app is asked for at each sign-in.</p>
-          <Field label="Password, to turn it off">
-            {(ids) => (
-              <input
-                {...ids}
-                type="password"
-                required
-                autocomplete="current-password"
-                value={password}
-                onInput={(event) => setPassword(event.currentTarget.value)}
-              />
-            )}
-          </Field>
-          <Button type="submit" busy={act.busy}>
-            Turn off
-          </Button>
-        </form>
-      ) : start === undefined ? (
-        <>
-          <p class="soft">A six-digit code from an app on your phone, beside the password.</p>
-          <Button busy={act.busy} onClick={begin}>
-            Set up
-          </Button>
-        </>
-      ) : (
-        <form
-          class="narrow"
-          onSubmit={(event) => {
-            event.preventDefault();
-            confirm();
-          }}
-        >
-          <p>
-            <a href={start.uri}>Open it in your authenticator app</a>, or type this secret there:
-          </p>
-          <Copyable label="The secret" text={start.secret.replaceAll(/(.{4})(?=.)/gu, '$1 ')} />
-          <Field label="Code that the app shows">
-            {(ids) => (
-              <input
-                {...ids}
-                inputMode="numeric"
-                pattern="[0-9]{6}"
-                required
-                autocomplete="one-time-code"
-                value={code}
-                onInput={(event) => setCode(event.currentTarget.value)}
-              />
-            )}
-          </Field>
-          <Button kind="primary" type="submit" busy={act.busy}>
-            Turn on
-          </Button>
-        </form>
-      )}
-      <Trouble error={act.error} />
-    </Section>
+    <Form narrow submit="Turn on" onSubmit={confirm}>
+      <p>
+        <a href={start.uri}>Open it in your authenticator app</a>, or type this secret there:
+      </p>
+      <Copyable label="The secret" text={start.secret.replaceAll(/(.{4})(?=.)/gu, '$1 ')} />
+      <CodeField label="Code that the app shows" value={code} onValue={setCode} />
+    </Form>
   );
 }
 
@@ -176,12 +112,11 @@ function Passkeys(): JSX.Element {
   const { me, refresh } = useSession();
   const act = useAct();
   const [label, setLabel] = useState('');
-  const add = () =>
-    act.run(async () => {
-      await addPasskey(label === '' ? 'Passkey' : label);
-      setLabel('');
-      refresh();
-    });
+  const add = async () => {
+    await addPasskey(label === '' ? 'Passkey' : label);
+    setLabel('');
+    refresh();
+  };
   const remove = (id: string) =>
     act.run(async () => {
       await call(`me/passkeys/${encodeURIComponent(id)}`, { method: 'DELETE' });
@@ -205,27 +140,21 @@ function Passkeys(): JSX.Element {
           </li>
         ))}
       </ul>
+      <Trouble error={act.error} />
       {knowsPasskeys() ? (
-        <form
-          class="narrow"
-          onSubmit={(event) => {
-            event.preventDefault();
-            add();
-          }}
-        >
-          <Field label="Name of the new passkey">
-            {(ids) => (
-              <input {...ids} maxLength={100} placeholder="Laptop" value={label} onInput={(event) => setLabel(event.currentTarget.value)} />
-            )}
-          </Field>
-          <Button type="submit" busy={act.busy}>
-            Add a passkey
-          </Button>
-        </form>
+        <Form narrow kind="plain" submit="Add a passkey" onSubmit={add}>
+          <TextField
+            label="Name of the new passkey"
+            autocomplete="off"
+            maxLength={100}
+            placeholder="Laptop"
+            value={label}
+            onValue={setLabel}
+          />
+        </Form>
       ) : (
         <p class="soft small">Passkeys need HTTPS and a current browser.</p>
       )}
-      <Trouble error={act.error} />
     </Section>
   );
 }

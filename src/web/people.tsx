@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { call, useAct, useLoaded } from './api.ts';
 import { now } from './clock.ts';
+import { Form, PasswordField, TextField } from './form.tsx';
 import { useSession } from './session.ts';
 import type { ApiToken, NewApiToken, Page as PageOf, Role, User } from './shapes.ts';
 import { Ago, Button, Copyable, Dialog, Empty, Field, Page, Section, Trouble } from './ui.tsx';
@@ -139,56 +140,26 @@ function TokenRow({ token, reload }: { readonly token: ApiToken; readonly reload
 }
 
 function AddUser({ onClose }: { readonly onClose: (isChanged: boolean) => void }): JSX.Element {
-  const act = useAct();
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
   const [role, setRole] = useState<Role>('viewer');
-  const add = () =>
-    act.run(async () => {
-      await call('users', { method: 'POST', body: { name, role, password } });
-      onClose(true);
-    });
+  const add = async () => {
+    await call('users', { method: 'POST', body: { name, role, password } });
+    onClose(true);
+  };
   return (
     <Dialog title="Add somebody" onClose={() => onClose(false)}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          add();
-        }}
-      >
-        <Field label="Name">
-          {(ids) => (
-            <input
-              {...ids}
-              required
-              maxLength={200}
-              autocomplete="off"
-              value={name}
-              onInput={(event) => setName(event.currentTarget.value)}
-            />
-          )}
-        </Field>
-        <Field label="First password" hint="At least 12 characters. They can change it themselves.">
-          {(ids) => (
-            <input
-              {...ids}
-              type="password"
-              required
-              minLength={12}
-              autocomplete="new-password"
-              value={password}
-              onInput={(event) => setPassword(event.currentTarget.value)}
-            />
-          )}
-        </Field>
+      <Form submit="Add" onSubmit={add}>
+        <TextField label="Name" required maxLength={200} autocomplete="off" value={name} onValue={setName} />
+        <PasswordField
+          label="First password"
+          hint="At least 12 characters. They can change it themselves."
+          autocomplete="new-password"
+          value={password}
+          onValue={setPassword}
+        />
         <RoleChoice role={role} onRole={setRole} />
-        <Trouble error={act.error} />
-        <div class="dialog-foot">
-          <Button kind="primary" type="submit" busy={act.busy}>
-            Add
-          </Button>
-        </div>
-      </form>
+      </Form>
     </Dialog>
   );
 }
@@ -213,16 +184,14 @@ function RoleChoice({ role, onRole }: { readonly role: Role; readonly onRole: (r
 const lives = [30, 90, 365] as const;
 
 function AddToken({ onClose }: { readonly onClose: (isChanged: boolean) => void }): JSX.Element {
-  const act = useAct();
   const [name, setName] = useState('');
   const [role, setRole] = useState<Role>('viewer');
   const [days, setDays] = useState('90');
   const [made, setMade] = useState<NewApiToken | undefined>();
-  const add = () =>
-    act.run(async () => {
-      const expiresAt = days === '' ? null : new Date(now().getTime() + Number(days) * 86_400_000).toISOString();
-      setMade(await call('tokens', { method: 'POST', body: { name, role, expiresAt } }));
-    });
+  const add = async () => {
+    const expiresAt = days === '' ? null : new Date(now().getTime() + Number(days) * 86_400_000).toISOString();
+    setMade(await call('tokens', { method: 'POST', body: { name, role, expiresAt } }));
+  };
   if (made !== undefined) {
     return (
       <Dialog title="Your new token" onClose={() => onClose(true)}>
@@ -238,24 +207,16 @@ function AddToken({ onClose }: { readonly onClose: (isChanged: boolean) => void 
   }
   return (
     <Dialog title="New token" onClose={() => onClose(false)}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          add();
-        }}
-      >
-        <Field label="Name" hint="What will use it, such as “prometheus”.">
-          {(ids) => (
-            <input
-              {...ids}
-              required
-              maxLength={200}
-              autocomplete="off"
-              value={name}
-              onInput={(event) => setName(event.currentTarget.value)}
-            />
-          )}
-        </Field>
+      <Form submit="Make it" onSubmit={add}>
+        <TextField
+          label="Name"
+          hint="What will use it, such as “prometheus”."
+          required
+          maxLength={200}
+          autocomplete="off"
+          value={name}
+          onValue={setName}
+        />
         <Field label="Expires">
           {(ids) => (
             <select {...ids} value={days} onChange={(event) => setDays(event.currentTarget.value)}>
@@ -269,13 +230,7 @@ function AddToken({ onClose }: { readonly onClose: (isChanged: boolean) => void 
           )}
         </Field>
         <RoleChoice role={role} onRole={setRole} />
-        <Trouble error={act.error} />
-        <div class="dialog-foot">
-          <Button kind="primary" type="submit" busy={act.busy}>
-            Make it
-          </Button>
-        </div>
-      </form>
+      </Form>
     </Dialog>
   );
 }

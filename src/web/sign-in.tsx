@@ -1,11 +1,12 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError, call, useAct, useLoaded } from './api.ts';
+import { CodeField, Form, PasswordField, TextField } from './form.tsx';
 import { Mark } from './icons.tsx';
 import { knowsPasskeys, signInByPasskey } from './passkeys.ts';
 import { navigate } from './router.ts';
 import type { SignInOptions } from './shapes.ts';
-import { Button, Field, Loading, Trouble } from './ui.tsx';
+import { Button, Loading, Trouble } from './ui.tsx';
 
 function Gate({ title, children }: { readonly title: string; readonly children: ComponentChildren }): JSX.Element {
   useEffect(() => {
@@ -62,121 +63,57 @@ export function SignInPage({ onSignedIn }: { readonly onSignedIn: () => void }):
 }
 
 function PasswordForm({ onSignedIn }: { readonly onSignedIn: () => void }): JSX.Element {
-  const act = useAct();
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
   const [code, setCode] = useState('');
   const [asksCode, setAsksCode] = useState(false);
-  const signIn = () =>
-    act.run(async () => {
-      try {
-        await call('session', { method: 'POST', body: { name, password, ...(code === '' ? {} : { code }) } });
-      } catch (error) {
-        if (code !== '' || !(error instanceof ApiError) || !error.concerns('/body/code')) throw error;
-        setAsksCode(true);
-        return;
-      }
-      onSignedIn();
-    });
+  const signIn = async () => {
+    try {
+      await call('session', { method: 'POST', body: { name, password, ...(code === '' ? {} : { code }) } });
+    } catch (error) {
+      if (code !== '' || !(error instanceof ApiError) || !error.concerns('/body/code')) throw error;
+      setAsksCode(true);
+      return;
+    }
+    onSignedIn();
+  };
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        signIn();
-      }}
-    >
-      <Field label="Name">
-        {(ids) => <input {...ids} required autocomplete="username" value={name} onInput={(event) => setName(event.currentTarget.value)} />}
-      </Field>
-      <Field label="Password">
-        {(ids) => (
-          <input
-            {...ids}
-            type="password"
-            required
-            autocomplete="current-password"
-            value={password}
-            onInput={(event) => setPassword(event.currentTarget.value)}
-          />
-        )}
-      </Field>
+    <Form submit="Sign in" onSubmit={signIn}>
+      <TextField label="Name" required autocomplete="username" value={name} onValue={setName} />
+      <PasswordField label="Password" autocomplete="current-password" value={password} onValue={setPassword} />
       {asksCode ? (
-        <Field label="One-time code" hint="Six digits from your authenticator app.">
-          {(ids) => (
-            <input
-              {...ids}
-              inputMode="numeric"
-              pattern="[0-9]{6}"
-              autocomplete="one-time-code"
-              ref={(input) => void (code === '' && input?.focus())}
-              value={code}
-              onInput={(event) => setCode(event.currentTarget.value)}
-            />
-          )}
-        </Field>
+        <CodeField label="One-time code" hint="Six digits from your authenticator app." isNext value={code} onValue={setCode} />
       ) : null}
-      <Trouble error={act.error} />
-      <Button kind="primary" type="submit" busy={act.busy}>
-        Sign in
-      </Button>
-    </form>
+    </Form>
   );
 }
 
 /** Behind the one-time link that the service prints at its first start: `setup#TOKEN`. */
 export function SetupPage({ onSignedIn }: { readonly onSignedIn: () => void }): JSX.Element {
-  const act = useAct();
   const [token] = useState(() => location.hash.slice(1));
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
-  const setUp = () =>
-    act.run(async () => {
-      await call('setup', { method: 'POST', body: { token, name, password } });
-      navigate('/', { replace: true });
-      onSignedIn();
-    });
+  const setUp = async () => {
+    await call('setup', { method: 'POST', body: { token, name, password } });
+    navigate('/', { replace: true });
+    onSignedIn();
+  };
   return (
     <Gate title="Welcome to Holdfast">
       <p class="soft">Make the administrator. Everybody else is let in by this person.</p>
       {token === '' ? (
         <p class="notice warn">This link lacks its token. Open the whole link that the service printed when it started.</p>
       ) : (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            setUp();
-          }}
-        >
-          <Field label="Your name">
-            {(ids) => (
-              <input
-                {...ids}
-                required
-                maxLength={200}
-                autocomplete="username"
-                value={name}
-                onInput={(event) => setName(event.currentTarget.value)}
-              />
-            )}
-          </Field>
-          <Field label="Password" hint="At least 12 characters. A sentence is a good one.">
-            {(ids) => (
-              <input
-                {...ids}
-                type="password"
-                required
-                minLength={12}
-                autocomplete="new-password"
-                value={password}
-                onInput={(event) => setPassword(event.currentTarget.value)}
-              />
-            )}
-          </Field>
-          <Trouble error={act.error} />
-          <Button kind="primary" type="submit" busy={act.busy}>
-            Begin
-          </Button>
-        </form>
+        <Form submit="Begin" onSubmit={setUp}>
+          <TextField label="Your name" required maxLength={200} autocomplete="username" value={name} onValue={setName} />
+          <PasswordField
+            label="Password"
+            hint="At least 12 characters. A sentence is a good one."
+            autocomplete="new-password"
+            value={password}
+            onValue={setPassword}
+          />
+        </Form>
       )}
     </Gate>
   );
