@@ -188,6 +188,15 @@ export const planStatus = named(
     snapshots: z.int(),
     sizeBytes: bytes,
     stores: z.array(z.string()),
+    copies: z.array(
+      z.object({
+        store: z.string(),
+        snapshots: z.int(),
+        sizeBytes: bytes,
+        newest: snapshotSummary.nullable(),
+        missed: z.int().describe('snapshots that the first store has and this one lacks and would keep; the next backup copies them'),
+      }),
+    ),
     sources: z.array(z.object({ kind: z.string(), name: z.string() })),
     objectives: z.object({ rpoMs: z.int().nullable(), rtoMs: z.int().nullable() }),
   }),

@@ -23,6 +23,7 @@ export function presentPlan(state: PlanState, preview: ApiContext['preview']): P
     snapshots: snapshots.length,
     sizeBytes: snapshots.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     stores: plan.stores.map(({ name }) => name),
+    copies: state.copies.map((copy) => ({ ...copy, newest: copy.newest === undefined ? null : presentSummary(copy.newest) })),
     sources: plan.sources.map(({ kind, name }) => ({ kind, name })),
     objectives: {
       rpoMs: rpoHours === null ? null : Math.round(rpoHours * 3_600_000),

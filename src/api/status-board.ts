@@ -202,6 +202,7 @@ function unknownPlan(plan: Plan): PlanStatus {
     snapshots: 0,
     sizeBytes: 0,
     stores: plan.stores.map(({ name }) => name),
+    copies: [],
     sources: plan.sources.map(({ kind, name }) => ({ kind, name })),
     objectives: { rpoMs: null, rtoMs: null },
   };

@@ -1,8 +1,9 @@
 import { HoldfastError, isHoldfastError } from '../domain/errors.ts';
 import type { Manifest } from '../domain/manifest.ts';
+import { missedCopies } from '../domain/missed-copies.ts';
 import type { Plan, PlanStore } from '../domain/plan.ts';
-import { decideRetention, retentionCandidate } from '../domain/retention.ts';
-import { snapshotSizeBytes, type Snapshot, type SnapshotSummary, type Verification } from '../domain/snapshot.ts';
+import { retentionCandidate } from '../domain/retention.ts';
+import { snapshotSizeBytes, type Snapshot } from '../domain/snapshot.ts';
 import type { Store } from '../ports/store.ts';
 import type { OperationContext } from './context.ts';
 import { copySnapshot } from './copy.ts';
@@ -63,20 +64,18 @@ async function copyMissed(copying: CopyingTo, context: OperationContext): Promis
   return results;
 }
 
-/** What the first store has, this one lacks, and retention would keep here. Not those that are known to be damaged. */
-async function missedIds({ plan, from, depth, settling }: CopyingTo, context: OperationContext): Promise<string[]> {
+async function missedIds({ plan, from, depth, settling }: CopyingTo, { history, clock }: OperationContext): Promise<string[]> {
   const { store, planStore } = settling;
-  const here = await context.history.summaries({ plan: plan.name, store: store.name });
-  const ids = new Set(here.map(({ manifest }) => manifest.id));
-  const missed = (await context.history.summaries({ plan: plan.name, store: from.name }))
-    .filter(({ manifest, verification }) => !ids.has(manifest.id) && verification.kind !== 'failed')
-    .toSorted((a, b) => a.manifest.sequence - b.manifest.sequence);
-  const now = context.clock.now();
-  const verification: Verification = depth === 'none' ? { kind: 'unverified' } : { kind: 'passed', depth, at: now };
-  const copied: SnapshotSummary[] = missed.map((snapshot) => ({ ...snapshot, verification }));
-  const decisions = decideRetention([...here, ...copied].map(retentionCandidate), planStore.keep, now);
-  const kept = new Set(decisions.filter(({ keep }) => keep).map(({ id }) => id));
-  return missed.map(({ manifest }) => manifest.id).filter((id) => kept.has(id));
+  const now = clock.now();
+  const inStore = async ({ name }: Store) => (await history.summaries({ plan: plan.name, store: name })).map(retentionCandidate);
+  const missed = missedCopies({
+    first: await inStore(from),
+    here: await inStore(store),
+    keep: planStore.keep,
+    verification: depth === 'none' ? { kind: 'unverified' } : { kind: 'passed', depth, at: now },
+    now,
+  });
+  return missed.map(({ id }) => id);
 }
 
 /** One snapshot into the store of `settling`, read back there. What goes wrong is told, not thrown. */

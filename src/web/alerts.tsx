@@ -4,7 +4,7 @@ import { call, useAct, useLoaded } from './api.ts';
 import { Icon } from './icons.tsx';
 import { hrefOf } from './router.ts';
 import { may, useSession } from './session.ts';
-import type { Alert, Channel, Page as PageOf } from './shapes.ts';
+import type { Alert, Channel, Delivery, Page as PageOf } from './shapes.ts';
 import type { Shown } from './states.ts';
 import { Ago, Button, Empty, Page, Pill, Section, Trouble } from './ui.tsx';
 import { counted } from './words.ts';
@@ -40,6 +40,7 @@ export function AlertsPage(): JSX.Element {
         </ul>
         <TestChannels channels={channels.data?.items ?? []} reload={channels.reload} />
       </Section>
+      <Deliveries />
     </Page>
   );
 }
@@ -67,31 +68,94 @@ function AlertRow({ alert }: { readonly alert: Alert }): JSX.Element {
   );
 }
 
-function channelShown({ lastDeliveredAt, lastFailedAt }: Channel): Shown {
-  if (lastFailedAt !== null && (lastDeliveredAt === null || lastFailedAt > lastDeliveredAt))
-    return { tone: 'bad', icon: 'cross', word: 'Failing' };
-  return lastDeliveredAt === null ? { tone: 'quiet', icon: 'clock', word: 'Not used yet' } : { tone: 'good', icon: 'check', word: 'Works' };
+function isFailing({ lastDeliveredAt, lastFailedAt }: Channel): boolean {
+  return lastFailedAt !== null && (lastDeliveredAt === null || lastFailedAt > lastDeliveredAt);
+}
+
+function channelShown(channel: Channel): Shown {
+  if (isFailing(channel)) return { tone: 'bad', icon: 'cross', word: 'Failing' };
+  if (channel.lastDeliveredAt === null) return { tone: 'quiet', icon: 'clock', word: 'Not used yet' };
+  return { tone: 'good', icon: 'check', word: 'Works' };
 }
 
 function ChannelRow({ channel }: { readonly channel: Channel }): JSX.Element {
+  const { name, plan, kind, place, events, lastError, lastDeliveredAt, lastFailedAt, waiting } = channel;
+  const told = name.includes(place) ? `told of ${counted(events.length, 'kind')} of event` : `${kind} · ${place}`;
+  const fails = isFailing(channel);
   return (
     <li class="row still">
       <span class="row-main">
         <span class="row-title">
-          {channel.name} {channel.plan === null ? null : <span class="soft">for {channel.plan}</span>}
+          {name} {plan === null ? null : <span class="soft">for {plan}</span>}
         </span>
         <span class="row-note">
-          {channel.lastError ??
-            (channel.name.includes(channel.place)
-              ? `told of ${counted(channel.events.length, 'kind')} of event`
-              : `${channel.kind} · ${channel.place}`)}
-          {channel.waiting > 0 ? ` · ${counted(channel.waiting, 'message')} waiting` : ''}
+          {fails ? (lastError ?? told) : told}
+          {waiting > 0 ? ` · ${counted(waiting, 'message')} waiting` : ''}
+          {fails ? (
+            <>
+              {' '}
+              · last delivered <Ago at={lastDeliveredAt} />
+            </>
+          ) : null}
         </span>
       </span>
       <span class="row-end">
         <Pill shown={channelShown(channel)} />
         <span class="row-when">
-          <Ago at={channel.lastDeliveredAt} none="" />
+          <Ago at={fails ? lastFailedAt : lastDeliveredAt} none="" />
+        </span>
+      </span>
+    </li>
+  );
+}
+
+const deliveries: Readonly<Record<Delivery['state'], Shown>> = {
+  delivered: { tone: 'good', icon: 'check', word: 'Delivered' },
+  due: { tone: 'busy', icon: 'clock', word: 'Waiting' },
+  'given-up': { tone: 'bad', icon: 'cross', word: 'Given up' },
+};
+
+function Deliveries(): JSX.Element {
+  const { data, error, reload } = useLoaded<PageOf<Delivery>>('deliveries?limit=20');
+  return (
+    <Section title="Lately told">
+      <Trouble error={error} retry={reload} />
+      {data?.items.length === 0 ? <Empty>Nothing has been told yet.</Empty> : null}
+      <ul class="rows">
+        {data?.items.map((delivery) => (
+          <DeliveryRow key={delivery.id} delivery={delivery} />
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+function DeliveryRow({ delivery }: { readonly delivery: Delivery }): JSX.Element {
+  const { event, channel, count, attempts, state, lastError, dueAt, settledAt } = delivery;
+  const tries = state === 'delivered' || attempts === 0 ? '' : ` · ${counted(attempts, 'attempt')}`;
+  return (
+    <li class="row still">
+      <span class="row-main">
+        <span class="row-title">
+          {event.title}
+          {count > 1 ? <span class="soft"> and {counted(count - 1, 'more', 'more')}</span> : null}
+        </span>
+        <span class="row-note">
+          {channel}
+          {tries}
+          {state === 'delivered' || lastError === null ? '' : ` · ${lastError}`}
+          {state === 'due' && attempts > 0 ? (
+            <>
+              {' '}
+              · next attempt <Ago at={dueAt} />
+            </>
+          ) : null}
+        </span>
+      </span>
+      <span class="row-end">
+        <Pill shown={deliveries[state]} />
+        <span class="row-when">
+          <Ago at={settledAt ?? event.at} />
         </span>
       </span>
     </li>

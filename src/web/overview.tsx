@@ -27,7 +27,7 @@ export function Overview(): JSX.Element {
       <Needs status={status} />
       <Section title={status.plans.length === 1 ? 'Your plan' : 'Your plans'}>
         <div class="cards">
-          {status.plans.map((plan) => (
+          {worstFirst(status.plans).map((plan) => (
             <PlanCard key={plan.name} plan={plan} />
           ))}
         </div>
@@ -39,6 +39,12 @@ export function Overview(): JSX.Element {
       </Section>
     </>
   );
+}
+
+const ranks: Readonly<Record<Status['health'], number>> = { critical: 0, warning: 1, healthy: 2 };
+
+function worstFirst(plans: readonly PlanStatus[]): readonly PlanStatus[] {
+  return plans.toSorted((a, b) => ranks[a.health] - ranks[b.health]);
 }
 
 function Answer({ status }: { readonly status: Status }): JSX.Element {
@@ -57,7 +63,9 @@ function Answer({ status }: { readonly status: Status }): JSX.Element {
         <h1 tabIndex={-1}>{status.sentence}</h1>
         <p class="lead">
           <Proof status={status} />
-          {next === undefined ? 'No backup is scheduled.' : `Next backup ${momentInWords(next.at, now())}.`}
+          {next === undefined
+            ? 'No backup is scheduled.'
+            : `Next backup${status.plans.length > 1 ? ` of ${next.plan}` : ''} ${momentInWords(next.at, now())}.`}
         </p>
       </div>
     </header>
@@ -86,15 +94,21 @@ function oldestProof(plans: readonly PlanStatus[]): string | null {
 interface Need {
   readonly severity: Alert['severity'];
   readonly plan: string | null;
+  /** Where more is told of it. */
+  readonly to: string;
   readonly message: string;
   readonly action: string | null;
 }
 
 function Needs({ status }: { readonly status: Status }): JSX.Element | null {
-  const reasons = status.plans.flatMap(({ name, reasons: list }) => list.map((reason): Need => ({ ...reason, plan: name })));
+  const reasons = status.plans.flatMap(({ name, reasons: list }) =>
+    list.map((reason): Need => ({ ...reason, plan: name, to: `/plans/${name}` })),
+  );
   const concerned = new Set(reasons.map(({ plan }) => plan));
-  const alerts = status.alerts.filter(({ plan, severity }) => severity !== 'info' && !concerned.has(plan));
-  const all: readonly Need[] = [...reasons, ...alerts.map((alert) => ({ ...alert, message: alert.title }))];
+  const alerts = status.alerts
+    .filter(({ plan, subject, severity }) => severity !== 'info' && !(concerned.has(plan) && isOfHealth(subject)))
+    .map((alert): Need => ({ ...alert, message: alert.title, to: placeOf(alert) }));
+  const all = [...reasons, ...alerts];
   const needs = all.toSorted((a, b) => a.severity.localeCompare(b.severity));
   if (needs.length === 0 && status.history === 'ok') return null;
   return (
@@ -105,6 +119,7 @@ function Needs({ status }: { readonly status: Status }): JSX.Element | null {
             need={{
               severity: 'warning',
               plan: null,
+              to: '/alerts',
               message: 'The history cannot be reached; backups go on, and it catches up by itself',
               action: 'Look whether its database runs.',
             }}
@@ -118,6 +133,16 @@ function Needs({ status }: { readonly status: Status }): JSX.Element | null {
   );
 }
 
+/** What a plan's own reasons tell already, in other words. A store or a channel that fails is told by its alert alone. */
+function isOfHealth(subject: string): boolean {
+  return !/^(?:store|space|channel):/u.test(subject);
+}
+
+function placeOf({ plan, subject }: Alert): string {
+  if (/^(?:store|space):/u.test(subject)) return '/stores';
+  return plan === null || subject.startsWith('channel:') ? '/alerts' : `/plans/${plan}`;
+}
+
 function NeedRow({ need }: { readonly need: Need }): JSX.Element {
   const isBad = need.severity === 'critical';
   return (
@@ -125,11 +150,14 @@ function NeedRow({ need }: { readonly need: Need }): JSX.Element {
       <Icon name={isBad ? 'critical' : 'warning'} />
       <div>
         <p class="notice-title">
-          {need.plan === null ? null : <a href={hrefOf(`/plans/${need.plan}`)}>{need.plan}</a>}
-          {need.plan === null ? need.message : `: ${need.message}`}
+          {need.plan === null ? '' : `${need.plan}: `}
+          {need.message}
         </p>
         {need.action === null ? null : <p>{need.action}</p>}
       </div>
+      <a class="button quiet" href={hrefOf(need.to)} aria-label={`Details: ${need.message}`}>
+        Details
+      </a>
     </li>
   );
 }

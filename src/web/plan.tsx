@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { useAct, useLoaded } from './api.ts';
 import { Chart, Timeline } from './chart.tsx';
 import { now } from './clock.ts';
+import { CopyRow } from './copies.tsx';
 import { ExpireDialog } from './expire.tsx';
 import { Icon } from './icons.tsx';
 import { Progress } from './progress.tsx';
@@ -48,6 +49,7 @@ export function PlanPage({ name }: { readonly name: string }): JSX.Element {
       <Objectives plan={plan} />
       <Past plan={plan} />
       <Future plan={plan} />
+      <Copies plan={plan} />
       <Snapshots plan={name} newest={plan.newest?.id} />
       <Recent plan={name} running={running.length} />
     </Page>
@@ -235,6 +237,18 @@ function Future({ plan }: { readonly plan: PlanStatus }): JSX.Element {
           Show the next ten
         </Button>
       ) : null}
+    </Section>
+  );
+}
+
+function Copies({ plan }: { readonly plan: PlanStatus }): JSX.Element {
+  return (
+    <Section title="Where it lies" note={<a href={hrefOf('/stores')}>Stores</a>}>
+      <ul class="rows">
+        {plan.copies.map((copy) => (
+          <CopyRow key={copy.store} plan={plan} copy={copy} title={<>{copy.store}</>} />
+        ))}
+      </ul>
     </Section>
   );
 }

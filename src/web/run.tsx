@@ -5,6 +5,7 @@ import { Progress } from './progress.tsx';
 import { hrefOf } from './router.ts';
 import { may, useSession } from './session.ts';
 import type { Run, RunDetail, StreamEvents } from './shapes.ts';
+import { startRun } from './start.ts';
 import { runShown } from './states.ts';
 import { useStream } from './stream.ts';
 import { Ago, Button, Empty, Facts, Loading, Page, Pill, Section, Trouble } from './ui.tsx';
@@ -47,7 +48,7 @@ export function RunPage({ id }: { readonly id: string }): JSX.Element {
           Started <Ago at={run.startedAt} /> {startedBy(run)}
         </>
       }
-      actions={run.state === 'ended' ? undefined : <Cancel run={run} />}
+      actions={run.state === 'ended' ? <Again run={run} /> : <Cancel run={run} />}
     >
       {run.state === 'ended' ? null : (
         <div class="card">
@@ -75,6 +76,21 @@ function Cancel({ run }: { readonly run: Run }): JSX.Element | null {
     <>
       <Button busy={act.busy} onClick={() => act.run(async () => void (await call(`runs/${run.id}/cancel`, { method: 'POST' })))}>
         Cancel
+      </Button>
+      <Trouble error={act.error} />
+    </>
+  );
+}
+
+/** What most people want next once they mended what the failure names. */
+function Again({ run: { verb, plan, outcome } }: { readonly run: Run }): JSX.Element | null {
+  const { me } = useSession();
+  const act = useAct();
+  if (verb !== 'backup' || plan === null || outcome === 'succeeded' || !may(me, 'operator')) return null;
+  return (
+    <>
+      <Button kind="primary" icon="play" busy={act.busy} onClick={() => act.run(() => startRun(`plans/${plan}/backups`))}>
+        Back up again
       </Button>
       <Trouble error={act.error} />
     </>

@@ -16,6 +16,7 @@ export type Problem = contract.Problem;
 export type StreamEvents = contract.StreamEvents;
 export type Alert = z.infer<typeof contract.trouble>;
 export type Channel = z.infer<typeof contract.channelState>;
+export type Delivery = z.infer<typeof contract.delivery>;
 export type Series = z.infer<typeof contract.series>;
 export type NextRun = z.infer<typeof contract.nextRun>;
 export type User = z.infer<typeof contract.user>;

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { call, useAct, useLoaded } from './api.ts';
+import { CopyRow } from './copies.tsx';
 import { hrefOf } from './router.ts';
 import { may, useSession } from './session.ts';
 import type { Page as PageOf, StoreState } from './shapes.ts';
@@ -57,18 +58,8 @@ function StoreCard({ store, reload }: { readonly store: StoreState; readonly rel
             <Ago at={store.newestAt} none="none" />
           </dd>
         </div>
-        <div>
-          <dt>Used by</dt>
-          <dd>
-            {store.plans.map((plan, index) => (
-              <span key={plan}>
-                {index === 0 ? '' : ', '}
-                <a href={hrefOf(`/plans/${plan}`)}>{plan}</a>
-              </span>
-            ))}
-          </dd>
-        </div>
       </dl>
+      <Held store={store} />
       {store.problem === null ? null : (
         <div class="notice bad">
           <div>
@@ -89,6 +80,21 @@ function StoreCard({ store, reload }: { readonly store: StoreState; readonly rel
         </span>
       </div>
     </article>
+  );
+}
+
+/** Plan by plan. */
+function Held({ store: { name, plans } }: { readonly store: StoreState }): JSX.Element {
+  const { status } = useSession();
+  return (
+    <ul class="rows inset" aria-label={`What ${name} holds`}>
+      {status.plans
+        .filter((plan) => plans.includes(plan.name))
+        .flatMap((plan) => plan.copies.filter(({ store }) => store === name).map((copy) => ({ plan, copy })))
+        .map(({ plan, copy }) => (
+          <CopyRow key={plan.name} plan={plan} copy={copy} title={<a href={hrefOf(`/plans/${plan.name}`)}>{plan.name}</a>} />
+        ))}
+    </ul>
   );
 }
 

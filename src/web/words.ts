@@ -94,7 +94,7 @@ const verbs: Readonly<Record<Run['verb'], string>> = {
   verify: 'Verification',
   drill: 'Restore drill',
   restore: 'Restore',
-  expire: 'Expire',
+  expire: 'Expiry',
   copy: 'Copy',
   delete: 'Deletion',
   rescue: 'Rescue',

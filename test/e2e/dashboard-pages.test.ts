@@ -68,6 +68,32 @@ describe.skipIf(noBrowser !== null)('the pages of the dashboard', () => {
     expect(await page.locator('.needs > li').first().textContent()).toContain('Plug the drive in');
   });
 
+  test('lead from what needs somebody to where more is told of it, the worst plan first', async () => {
+    await using service = await opened('viewer');
+    const { page } = await visited(phone, service);
+    await shown(page, service, '');
+    expect(await page.locator('.card h3').allTextContents()).toEqual(['website', 'office', 'family']);
+    await page.getByRole('link', { name: 'Details: Alerts of family do not reach webhook:hooks.slack.com' }).click();
+    const channel = page.getByRole('listitem').filter({ hasText: 'webhook:hooks.slack.com for family' });
+    expect(await channel.textContent()).toMatch(/it answered 404.*1 message waiting.*last delivered.*Failing/u);
+    const told = page.locator('section', { has: page.getByRole('heading', { name: 'Lately told' }) }).locator('li');
+    await told.first().waitFor();
+    const states = ['Waiting', 'Delivered', 'Given up'];
+    expect(await told.locator('.pill').allTextContents()).toEqual(states);
+  });
+
+  test('tell what each store holds of a plan, and which copies are missing', async () => {
+    await using service = await opened('viewer');
+    const { page } = await visited(desk, service);
+    await shown(page, service, 'stores');
+    const nas = page.getByRole('list', { name: 'What nas holds' });
+    expect(await nas.textContent()).toMatch(/family copy.*21 snapshots.*2 missing/u);
+    await nas.getByRole('link', { name: 'family' }).click();
+    const copies = page.locator('section', { has: page.getByRole('heading', { name: 'Where it lies' }) }).locator('li');
+    await copies.first().waitFor();
+    expect(await copies.allTextContents()).toEqual([expect.stringMatching(/^local written first/u), expect.stringMatching(/^nas copy/u)]);
+  });
+
   test('offer to a viewer nothing that the service would refuse', async () => {
     await using service = await opened('viewer');
     const { page } = await visited(desk, service);
@@ -139,6 +165,8 @@ describe.skipIf(noBrowser !== null)('the pages of the dashboard', () => {
     const { page } = await visited(desk, service);
     await shown(page, service, `snapshots/${snapshot}`);
     await page.getByText('letter to <b>Jürgen</b>.odt').waitFor();
+    const link = page.getByRole('link', { name: 'Download letter to <b>Jürgen</b>.odt' });
+    expect(await link.getAttribute('href')).toBe(`api/v1/snapshots/${snapshot}/file?path=letter.odt`);
   });
 
   test('keep a chosen theme without a flash of the other', async () => {

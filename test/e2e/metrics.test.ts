@@ -49,6 +49,7 @@ const home: Status['plans'][number] = {
   snapshots: 1,
   sizeBytes: 3000,
   stores: ['nas'],
+  copies: [],
   sources: [],
   objectives: { rpoMs: 86_400_000, rtoMs: 3_600_000 },
 };

@@ -43,6 +43,26 @@ async function statusWhen(service: LiveService, headers: Headers, isSo: (told: R
     .then(async () => status.parse(await get(service, '/api/v1/status', headers)));
 }
 
+test('the status tells what each store of a plan holds, and which copies it missed', async () => {
+  await using service = await serviceOfNotes(`plans:
+  notes:
+    sources: [{ kind: files, paths: ["DIR/notes"] }]
+    stores:
+      - { kind: local, path: "DIR/store", name: first }
+      - { kind: local, path: "DIR/usb", name: usb }
+`);
+  const headers = await service.as('operator');
+  const usb = join(service.directory, 'usb');
+  await writeFile(usb, 'no directory');
+  await runToItsEnd(service, 'POST /api/v1/plans/notes/backups', { headers });
+  const copiesOf = ({ plans }: ReturnType<typeof status.parse>) =>
+    plans[0]?.copies.map(({ store, snapshots, missed }) => `${store}: ${snapshots}, missed ${missed}`).join('; ');
+  await statusWhen(service, headers, (told) => copiesOf(told) === 'first: 1, missed 0; usb: 0, missed 1');
+  await rm(usb);
+  await runToItsEnd(service, 'POST /api/v1/plans/notes/backups', { headers });
+  await statusWhen(service, headers, (told) => copiesOf(told) === 'first: 2, missed 0; usb: 2, missed 0');
+});
+
 describe('a plan', () => {
   let service: LiveService;
   let headers: Headers;
