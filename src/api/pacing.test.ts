@@ -19,7 +19,7 @@ function played() {
 function ask(pacing: Pacing, { count, costMs, world }: { count: number; costMs: number; world: { usedMs: number } }): number[] {
   const came: number[] = [];
   for (let number = 0; number < count; number++) {
-    const turn = pacing.turn();
+    const turn = pacing.turn(new AbortController().signal);
     const take = (): void => {
       world.usedMs += costMs;
       came.push(number);
@@ -72,5 +72,18 @@ describe('Pacing', () => {
     pacing.close();
     await vi.advanceTimersByTimeAsync(0);
     expect(came).toHaveLength(50);
+  });
+
+  test('forgets who is gone, and refuses who comes when a thousand wait', async () => {
+    const { pacing, world, pass } = played();
+    world.usedMs = 1_000_000;
+    const client = new AbortController();
+    const left = Array.from({ length: 1000 }, async () => await pacing.turn(client.signal));
+    expect(() => pacing.turn(client.signal)).toThrow('1000 requests wait');
+    client.abort();
+    expect((await Promise.allSettled(left)).every(({ status }) => status === 'rejected')).toBe(true);
+    const came = ask(pacing, { count: 1, costMs: 0, world });
+    await pass(200);
+    expect(came).toEqual([0]);
   });
 });

@@ -132,7 +132,7 @@ const unpaced = new Set(['/healthz', '/readyz']);
 
 async function takeTurn(request: FastifyRequest, { pacing, isClosing }: Frame): Promise<void> {
   if (isClosing) throw new HoldfastError('SERVICE_STOPPING', 'The service is being stopped', { hint: 'Ask again when it runs again' });
-  const turn = unpaced.has(request.routeOptions.url ?? '') ? null : pacing.turn();
+  const turn = unpaced.has(request.routeOptions.url ?? '') ? null : pacing.turn(exchangeOf(request).gone.signal);
   if (turn !== null) await turn;
 }
 
