@@ -138,8 +138,14 @@ describe('snapshots that are there', () => {
     expect(await runToItsEnd(service, `POST /api/v1/snapshots/${id}/verify`, { headers, body: { depth: 'readable' } })).toMatchObject({
       outcome: 'succeeded',
     });
-    const response = await call(service, `POST /api/v1/snapshots/${id}/copies`, { headers, body: { to: 'nowhere' } });
-    expect(await refusal(response)).toEqual([404, 'NOT_FOUND']);
+    const ofOther = snapshotPage.parse(await (await call(service, 'GET /api/v1/snapshots?plan=other', { headers })).json()).items[0]?.id;
+    for (const [snapshot, to] of [
+      [id, 'nowhere'],
+      [ofOther, 'usb'],
+    ]) {
+      const response = await call(service, `POST /api/v1/snapshots/${snapshot}/copies`, { headers, body: { to } });
+      expect(await refusal(response)).toEqual([404, 'NOT_FOUND']);
+    }
   });
 
   test('are drilled for their own plan alone', async () => {

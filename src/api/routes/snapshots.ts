@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { HoldfastError, isHoldfastError } from '../../domain/errors.ts';
 import type { Manifest } from '../../domain/manifest.ts';
+import type { Plan } from '../../domain/plan.ts';
 import type { Principal } from '../../domain/principal.ts';
 import type { Found } from '../../operations/choose.ts';
 import type { OperationContext } from '../../operations/context.ts';
@@ -26,11 +27,13 @@ import { cursorOf, pageQuery, placeOf } from '../cursors.ts';
 import { bytesOfPath, pathQuery, presentPath } from '../listed-path.ts';
 import { presentSnapshot } from '../present-snapshot.ts';
 import { route, type AnyRoute } from '../route.ts';
-import { bestOf, copiesOf, planNamed, storesSeen } from '../sight.ts';
+import { bestOf, copiesOf, planNamed } from '../sight.ts';
 import { snapshotsSeen } from '../snapshots-seen.ts';
 import { accepted, startRun } from '../start-run.ts';
 
-const named = z.strictObject({ id: snapshotId });
+const ofSnapshot = { group: 'snapshots', params: z.strictObject({ id: snapshotId }) } as const;
+const reading = { ...ofSnapshot, method: 'GET' } as const;
+const act = { ...ofSnapshot, method: 'POST', needs: 'operator', idempotencyKey: 'accepted', replies: { 202: run } } as const;
 const storeName = z.string().min(1).max(256);
 
 export function snapshotRoutes(context: ApiContext): readonly AnyRoute[] {
@@ -51,13 +54,11 @@ function snapshotReadings(context: ApiContext): readonly AnyRoute[] {
       handle: async ({ query, principal }) => ({ status: 200, body: await snapshotsSeen(context, principal, query) }),
     }),
     route({
-      method: 'GET',
+      ...reading,
       path: '/api/v1/snapshots/:id',
       id: 'getSnapshot',
-      group: 'snapshots',
       summary: 'Tell of one snapshot: what it holds, where its copies are, how to restore it without Holdfast',
       needs: 'viewer',
-      params: named,
       replies: { 200: snapshotDetail },
       handle: async ({ params, principal }) => {
         const copies = await copiesOf(context, principal, { id: params.id });
@@ -65,13 +66,11 @@ function snapshotReadings(context: ApiContext): readonly AnyRoute[] {
       },
     }),
     route({
-      method: 'GET',
+      ...reading,
       path: '/api/v1/snapshots/:id/contents',
       id: 'browseSnapshot',
-      group: 'snapshots',
       summary: 'What a snapshot holds in one place: databases and folders, the tables of a database, the files of a folder',
       needs: 'operator',
-      params: named,
       query: z.strictObject({ ...pageQuery, ...pathQuery }),
       replies: { 200: contentsPage },
       handle: async ({ params: { id }, query: { limit, before, ...at }, principal }) => {
@@ -86,39 +85,30 @@ function snapshotReadings(context: ApiContext): readonly AnyRoute[] {
 function snapshotActs(context: ApiContext): readonly AnyRoute[] {
   return [
     route({
-      method: 'POST',
+      ...act,
       path: '/api/v1/snapshots/:id/verify',
       id: 'verifySnapshot',
-      group: 'snapshots',
       summary: 'Read a snapshot back and compare it with its manifest',
-      needs: 'operator',
-      params: named,
       body: verifyRequest,
-      idempotencyKey: 'accepted',
-      replies: { 202: run },
       act: 'verify',
       handle: async ({ params, body, principal, runKey }) => {
-        const plan = await planOfSnapshot(context, principal, { id: params.id, store: body.store });
+        const { name: plan } = await planOfSnapshot(context, principal, { id: params.id, store: body.store });
         const work = { verb: 'verify', plan, snapshot: params.id, store: body.store ?? null, depth: body.depth, which: 'newest' } as const;
         return accepted(startRun(context, { principal, runKey }, work), params.id);
       },
     }),
     route({
-      method: 'POST',
+      ...act,
       path: '/api/v1/snapshots/:id/copies',
       id: 'copySnapshot',
-      group: 'snapshots',
       summary: 'Copy a snapshot to another store',
-      needs: 'operator',
-      params: named,
       body: copyRequest,
-      idempotencyKey: 'accepted',
-      replies: { 202: run },
       act: 'copy',
       handle: async ({ params, body, principal, runKey }) => {
         const plan = await planOfSnapshot(context, principal, { id: params.id });
-        requireStore(context, principal, body.to);
-        return accepted(startRun(context, { principal, runKey }, { verb: 'copy', plan, snapshot: params.id, to: body.to }), params.id);
+        requireStore(plan, body.to);
+        const work = { verb: 'copy', plan: plan.name, snapshot: params.id, to: body.to } as const;
+        return accepted(startRun(context, { principal, runKey }, work), params.id);
       },
     }),
     route({
@@ -128,14 +118,14 @@ function snapshotActs(context: ApiContext): readonly AnyRoute[] {
       group: 'snapshots',
       summary: 'Delete a snapshot from one store, or from all; needs a confirmation',
       needs: 'administrator',
-      params: named,
+      params: ofSnapshot.params,
       body: deleteRequest,
       idempotencyKey: 'required',
       replies: { 202: run },
       act: 'delete',
       handle: async ({ params, body: { confirmation, ...target }, principal, runKey }) => {
         if (target.snapshot !== params.id) throw otherSnapshot(params.id, target.snapshot);
-        const plan = await planOfSnapshot(context, principal, { id: params.id, store: target.store });
+        const { name: plan } = await planOfSnapshot(context, principal, { id: params.id, store: target.store });
         await requireConfirmed(context, { act: 'delete', target, principal }, confirmation);
         const work = { verb: 'delete', plan, snapshot: params.id, store: target.store ?? null } as const;
         return accepted(startRun(context, { principal, runKey }, work), params.id);
@@ -144,19 +134,21 @@ function snapshotActs(context: ApiContext): readonly AnyRoute[] {
   ];
 }
 
-/** Name of the plan that a snapshot belongs to, which must still be configured for anything to be done with it. */
+/** The plan that a snapshot belongs to, which must still be configured for anything to be done with it. */
 async function planOfSnapshot(
   context: ApiContext,
   principal: Principal | null,
   wanted: { readonly id: string; readonly store?: string | undefined },
-): Promise<string> {
+): Promise<Plan> {
   const [{ snapshot }] = await copiesOf(context, principal, wanted);
-  return planNamed(context, principal, snapshot.manifest.plan).name;
+  return planNamed(context, principal, snapshot.manifest.plan);
 }
 
-function requireStore(context: ApiContext, principal: Principal | null, name: string): void {
-  if (storesSeen(context, principal).some((store) => store.name === name)) return;
-  throw new HoldfastError('NOT_FOUND', `There is no store ${JSON.stringify(name)}`, { hint: 'See which there are: GET /api/v1/stores' });
+function requireStore({ name, stores }: Plan, wanted: string): void {
+  if (stores.some((store) => store.name === wanted)) return;
+  throw new HoldfastError('NOT_FOUND', `Plan "${name}" has no store ${JSON.stringify(wanted)}`, {
+    hint: 'See which there are: GET /api/v1/stores',
+  });
 }
 
 function otherSnapshot(inPath: string, inBody: string): HoldfastError {
