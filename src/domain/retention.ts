@@ -35,6 +35,13 @@ export function counts(snapshot: Pick<RetentionCandidate, 'outcome' | 'verificat
   return snapshot.outcome === 'succeeded' && snapshot.verification.kind === 'passed';
 }
 
+/** The newest that counts; undefined when none does. */
+export function newestCounting<T extends Pick<RetentionCandidate, 'outcome' | 'verification' | 'sequence' | 'id'>>(
+  snapshots: readonly T[],
+): T | undefined {
+  return snapshots.filter(counts).toSorted(bySequence)[0];
+}
+
 /** Newest first by sequence: a clock may have been set back, the sequence was not. */
 export function bySequence(a: Pick<RetentionCandidate, 'sequence' | 'id'>, b: Pick<RetentionCandidate, 'sequence' | 'id'>): number {
   return b.sequence - a.sequence || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);

@@ -2,7 +2,7 @@ import type { ErrorCode } from './errors.ts';
 import { formatAge, formatDuration } from './duration.ts';
 import type { Outcome } from './outcome.ts';
 import type { Objectives, PlanDrill } from './plan.ts';
-import { bySequence, counts } from './retention.ts';
+import { bySequence, counts, newestCounting } from './retention.ts';
 import type { Verification } from './snapshot.ts';
 
 /** Whether a plan protects what it promises to: `critical` when it does not, `warning` when it soon may not. */
@@ -90,7 +90,7 @@ const drillOverdueMs = { day: 36 * hourMs, week: 8 * dayMs, month: 32 * dayMs } 
 /** Judges a plan by what it promises. Only snapshots that are whole and verified count. */
 export function assessHealth(facts: HealthFacts): Health {
   const newest = newestOf(facts.snapshots);
-  const verified = newestOf(facts.snapshots.filter(counts));
+  const verified = newestCounting(facts.snapshots);
   const reasons = [
     ...ageReasons(facts, { newest, verified }),
     ...backupReasons(facts, verified),

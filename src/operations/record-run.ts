@@ -1,6 +1,6 @@
 import { HoldfastError, isHoldfastError, type ToldError } from '../domain/errors.ts';
 import type { Outcome } from '../domain/outcome.ts';
-import { bySequence, counts } from '../domain/retention.ts';
+import { newestCounting } from '../domain/retention.ts';
 import type { NewRun, Run, Verb } from '../ports/history.ts';
 import type { OperationContext } from './context.ts';
 import { eventOfRun, type RunNews } from './event-of-run.ts';
@@ -115,7 +115,7 @@ async function announce(context: OperationContext, news: Omit<RunNews, 'newestVe
 
 async function newestVerified({ history }: OperationContext, plan: string): Promise<Date | null> {
   const known = await history.facts({ plan }).catch(() => []);
-  const verified = known.filter(counts).toSorted(bySequence)[0];
+  const verified = newestCounting(known);
   return verified === undefined ? null : new Date(verified.createdAt);
 }
 

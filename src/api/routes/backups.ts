@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { HoldfastError } from '../../domain/errors.ts';
 import type { Plan } from '../../domain/plan.ts';
-import { counts } from '../../domain/retention.ts';
+import { newestCounting } from '../../domain/retention.ts';
 import { firstStore } from '../../operations/context.ts';
 import type { WorkerReport } from '../../ports/runner.ts';
 import type { ApiContext } from '../api-context.ts';
@@ -148,7 +148,7 @@ async function deleteNow(context: ApiContext, asking: Asking, { plan, planStore,
       hint: `Delete the whole snapshot: DELETE /api/v1/snapshots/${facts.id}`,
     });
   const known = await context.world.history.facts({ plan: plan.name, store: planStore.name });
-  const newestVerified = known.filter(counts).toSorted((a, b) => b.sequence - a.sequence)[0]?.id === facts.id;
+  const newestVerified = newestCounting(known)?.id === facts.id;
   const live = startRun(context, asking, { verb: 'delete', plan: plan.name, snapshot: facts.id, store: null });
   await endOf(context, live);
   return {

@@ -9,7 +9,7 @@ import type { z } from 'zod';
 import { unsealed } from '../../operations/seal.ts';
 import { previewExpire } from '../../operations/preview-expire.ts';
 import { formatBytes } from '../../domain/byte-size.ts';
-import { counts } from '../../domain/retention.ts';
+import { newestCounting } from '../../domain/retention.ts';
 import { snapshotSizeBytes } from '../../domain/snapshot.ts';
 import type { ApiContext } from '../api-context.ts';
 import { confirmationFor, requireConfirmed } from '../confirmations.ts';
@@ -125,7 +125,7 @@ async function deleteChanges(context: ApiContext, principal: Principal | null, t
   const copies = await copiesOf(context, principal, { id: target.snapshot, store: target.store });
   const plan = planNamed(context, principal, copies[0].snapshot.manifest.plan);
   const known = await context.world.history.facts({ plan: plan.name });
-  const newestVerified = known.filter(counts).toSorted((a, b) => b.sequence - a.sequence)[0]?.id === target.snapshot;
+  const newestVerified = newestCounting(known)?.id === target.snapshot;
   const warning = newestVerified ? '; it is the newest verified snapshot of its plan' : '';
   return copies
     .filter(({ planStore }) => plan.stores.some(({ name }) => name === planStore.name))
