@@ -217,7 +217,7 @@ async function openOneHistory(
   { path: directory, historyFile }: DataDirectory,
   { historyUrl: url, staysOpen, ...opening }: Pick<WorldOpening, 'context' | 'check' | 'historyUrl' | 'staysOpen'>,
 ): Promise<OpenedHistory> {
-  if (url === null) return await openOrReplaceHistory(historyFile, opening);
+  if (url === null) return await openOrReplaceHistory(historyFile, { ...opening, staysOpen: staysOpen === true });
   const { openPostgresHistory, openPostgresHistoryForCommand } = await import('./history/history.ts');
   const { clock, log } = opening.context;
   if (staysOpen === true) return { history: await openPostgresHistory({ url, directory, clock, log }), trouble: null };
@@ -244,29 +244,32 @@ function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
 
 /**
  * The history is an index over the stores: a damaged one is set aside, and rebuilt by the next look into them; in place of
- * one whose drive is full, another stands in for this one command. Whoever asks for the check wants the real one.
+ * one whose drive is full, another stands in for this one command; a process that stays open waits for the real one. Whoever
+ * asks for the check wants that too.
  */
-async function openOrReplaceHistory(file: string, { context, check }: Pick<WorldOpening, 'context' | 'check'>): Promise<OpenedHistory> {
+async function openOrReplaceHistory(
+  file: string,
+  { context, check, staysOpen }: Pick<WorldOpening, 'context' | 'check'> & { readonly staysOpen: boolean },
+): Promise<OpenedHistory> {
   const { clock, log } = context;
-  const [{ openHistoryWithSpool, openStandInHistory, setAsideHistory }, { isHoldfastError }] = await Promise.all([
-    import('./history/history.ts'),
-    import('./domain/errors.ts'),
-  ]);
+  const [histories, { isHoldfastError }] = await Promise.all([import('./history/history.ts'), import('./domain/errors.ts')]);
   try {
-    return { history: await openHistoryWithSpool(file, { check, clock, log }), trouble: null };
+    return { history: await histories.openHistoryWithSpool(file, { check, clock, log }), trouble: null };
   } catch (error) {
     if (!isHoldfastError(error, 'HISTORY_UNREADABLE')) throw error;
+    if (error.details['full'] === true && staysOpen)
+      return { history: await histories.openHistoryWhenThereIsSpace(file, { clock, log }), trouble: null };
     if (error.details['full'] === true && !check) {
       const { code, message, hint } = error;
       log.warn(`${message}; this command goes on without it, from what the stores hold, and is not recorded`, { next: hint });
-      return { history: await openStandInHistory(error), trouble: { code, message, hint } };
+      return { history: await histories.openStandInHistory(error), trouble: { code, message, hint } };
     }
     if (error.details['damaged'] !== true) throw error;
-    const aside = await setAsideHistory(file, clock);
+    const aside = await histories.setAsideHistory(file, clock);
     log.warn('The history was damaged; a new one is built from the stores. Snapshots count as unverified until holdfast verify --all', {
       damaged: aside,
     });
-    return { history: await openHistoryWithSpool(file, { check: false, clock, log }), trouble: null };
+    return { history: await histories.openHistoryWithSpool(file, { check: false, clock, log }), trouble: null };
   }
 }
 

@@ -34,6 +34,16 @@ export async function openHistoryWithSpool(
   return new SpoolingHistory({ behind: history, spool, ...world });
 }
 
+/**
+ * The same for a process that goes on, when there is no space to open the history now: it is opened when there is, without
+ * waiting for a restart. Until then reads throw `HISTORY_UNREADABLE`.
+ */
+export async function openHistoryWhenThereIsSpace(file: string, world: { readonly clock: Clock; readonly log: Log }): Promise<History> {
+  const { SpoolingHistory } = await import('./spooling-history.ts');
+  const spool = await openSpool(`${file}-spool`, world);
+  return new SpoolingHistory({ behind: () => openHistory(file), spool, ...world });
+}
+
 async function openSpool(file: string, { clock, log }: Pick<PostgresPlace, 'clock' | 'log'>): Promise<Spool> {
   const { Spool } = await import('./spool.ts');
   const spool = new Spool(file, clock);

@@ -6,6 +6,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { History } from '../ports/history.ts';
 import { sqliteTrouble } from '../platform/sqlite-errors.ts';
 import { createSqliteFile, openSqliteFile } from '../platform/sqlite-file.ts';
+import { createHistoryFile } from './history-file.ts';
 import { damagedHistory, translated } from './history-errors.ts';
 
 /** Everything that changes a history. */
@@ -38,7 +39,7 @@ export class Spool implements Disposable {
 
   /** Durable when it returns. */
   async append(write: Write): Promise<void> {
-    if (!existsSync(this.#file)) await createSqliteFile(this.#file);
+    if (!existsSync(this.#file)) await createHistoryFile(this.#file);
     this.#use((database) =>
       database.prepare('INSERT INTO writes (at, write) VALUES (?, ?)').run(this.#clock.now().toISOString(), serialize(write)),
     );
@@ -68,7 +69,8 @@ export class Spool implements Disposable {
       this.first();
       return false;
     } catch (error) {
-      if (!isHoldfastError(error) || error.details['damaged'] !== true) throw error;
+      if (!isHoldfastError(error)) throw error;
+      if (error.details['damaged'] !== true) return false;
       this[Symbol.dispose]();
       return true;
     }

@@ -1,18 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { Kysely, sql } from 'kysely';
-import { HoldfastError } from '../domain/errors.ts';
 import { nodeSqliteDialect } from '../platform/node-sqlite-dialect.ts';
 import { isSqliteError } from '../platform/sqlite-errors.ts';
-import { createSqliteFile, openSqliteFile } from '../platform/sqlite-file.ts';
+import { openSqliteFile } from '../platform/sqlite-file.ts';
 import type { History } from '../ports/history.ts';
 import { sqliteDialect } from './dialect.ts';
 import { damagedHistory, newerHistory, translated } from './history-errors.ts';
+import { createHistoryFile } from './history-file.ts';
 import { KyselyHistory } from './kysely-history.ts';
 import { knownVersion, migrate } from './migrations.ts';
 import type { HistorySchema } from './schema.ts';
 
 export async function openSqliteHistory(file: string, { check = false }: { readonly check?: boolean } = {}): Promise<History> {
-  await createFile(file);
+  await createHistoryFile(file);
   const db = new Kysely<HistorySchema>({ dialect: nodeSqliteDialect(openDatabase(file), (error) => translated(error, file)) });
   try {
     const found = await migrate(db, sqliteDialect);
@@ -35,21 +35,6 @@ async function requireWhole(db: Kysely<HistorySchema>, history: History, file: s
   await history.snapshots({});
   await history.runs({});
   await history.deletions({});
-}
-
-async function createFile(file: string): Promise<void> {
-  try {
-    await createSqliteFile(file);
-  } catch (error) {
-    throw new HoldfastError(
-      'HISTORY_UNREADABLE',
-      `Cannot make the history "${file}": ${error instanceof Error ? error.message : String(error)}`,
-      {
-        hint: 'Set HOLDFAST_DATA_DIR to a directory that the user who runs Holdfast may write to',
-        cause: error,
-      },
-    );
-  }
 }
 
 function openDatabase(file: string): DatabaseSync {

@@ -1,8 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { openWorld } from '../../src/world.ts';
+import { keptLog } from '../fakes/kept-log.ts';
 import { canMount, loopFileSystem } from '../fixtures/loop-file-system.ts';
 import { filesIn, install, type Listed, type Report } from './holdfast.ts';
+import { serve } from './service.ts';
 import { lookIntoStore } from './store-state.ts';
 
 /** A small tree whose snapshots go to a disk with space, while the data directory is on one of its own. */
@@ -83,6 +87,42 @@ describe.runIf(canMount('ext4'))('when the disk of the data directory is full', 
     expect((await installation.run(['status', '--json'])).json()).toMatchObject({ history: null });
     expect((await installation.json<Listed[]>(['list'])).map(({ id }) => id)).toContain(snapshotId);
     expect(await installation.json<Report>(['backup'])).toMatchObject({ outcome: 'succeeded', details: { warnings: [] } });
+  });
+
+  it('a process that stays open says that the history cannot be read, and reads it when there is space again', async () => {
+    await using machine = await withOwnDataDisk();
+    const { drive, installation } = machine;
+    await installation.json(['backup']);
+    const filling = await drive.fill();
+    let ms = 0;
+    const clock = { now: () => new Date(), monotonicMs: () => ms };
+    const opening = {
+      context: { clock, log: keptLog(), environment: installation.env },
+      progress: { step: () => undefined },
+      check: false,
+      historyUrl: null,
+      started: { trigger: { kind: 'api', user: 'ada', dueAt: null }, newRunKey: randomUUID, emit: async () => undefined },
+    } as const;
+    await using world = await openWorld({ ...opening, staysOpen: true });
+    await expect(world.history.runs({})).rejects.toMatchObject({ code: 'HISTORY_UNREADABLE', details: { full: true } });
+    const run = { key: randomUUID(), trigger: opening.started.trigger, verb: 'verify', plan: 'home', startedAt: new Date() } as const;
+    await expect(world.history.startRun(run)).rejects.toMatchObject({ code: 'HISTORY_UNREADABLE' });
+    await rm(filling);
+    ms += 60_000;
+    expect(await world.history.runs({})).toMatchObject([{ verb: 'backup', end: { outcome: 'succeeded' } }]);
+    await world.history.startRun(run);
+    expect(await world.history.run(run.key)).toMatchObject({ verb: 'verify', end: null });
+  });
+
+  it('a service that has no space for what it must remember says so and ends, for its manager to start it again', async () => {
+    await using machine = await withOwnDataDisk();
+    const { drive, installation } = machine;
+    await (await serve(installation))[Symbol.asyncDispose]();
+    const filling = await drive.fill();
+    const refused = await installation.run(['serve', '--listen', '127.0.0.1:0']);
+    expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringMatching(/no space is left on its drive.*Free space/su)]);
+    await rm(filling);
+    await (await serve(installation))[Symbol.asyncDispose]();
   });
 
   it('a machine that has no data directory yet says that space is what it needs', async () => {
