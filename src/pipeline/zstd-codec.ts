@@ -9,6 +9,8 @@ const blockHeaderBytes = 3;
 /** Section 3.1.1.2.4: no block holds more than 128 KiB. */
 const largestRawBlock = 128 * 1024;
 const longestFrame = 1 << 28;
+/** zlib takes no smaller buffer. */
+const leastChunkBytes = 64;
 
 export function zstdCodec(deflate: Deflate): Codec {
   return {
@@ -31,10 +33,9 @@ export function zstdCodec(deflate: Deflate): Codec {
 
     decode(frame) {
       const sizeBytes = contentSize(frame);
-      return zstdDecompressSync(
-        frame,
-        sizeBytes === undefined ? {} : { chunkSize: Math.max(sizeBytes, 64), maxOutputLength: Math.max(sizeBytes, 1) },
-      );
+      if (sizeBytes === undefined) return zstdDecompressSync(frame);
+      // A buffer that is filled to its last byte makes zlib allocate a second one, garbage of the same size again.
+      return zstdDecompressSync(frame, { chunkSize: sizeBytes + leastChunkBytes, maxOutputLength: Math.max(sizeBytes, 1) });
     },
   };
 }
