@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { HoldfastError, isHoldfastError } from '../domain/errors.ts';
 import type { Part } from '../domain/manifest.ts';
 import type { Found } from '../operations/choose.ts';
+import { tellError } from '../operations/record-run.ts';
 import type { Store } from '../ports/store.ts';
 import type { ApiContext } from './api-context.ts';
 import { attachment } from './attachment.ts';
@@ -61,7 +62,7 @@ export class Downloads {
       const store = await this.#context.world.openStore(found.planStore);
       try {
         await requirePart(store, download.part, signal);
-        const bytes = this.#blaming(found, download, lastHeldBack(download.bytes(store, { range, signal })));
+        const bytes = this.#blaming(lastHeldBack(download.bytes(store, { range, signal })), { found, download, signal });
         const stream = Readable.from(bytes, { objectMode: false, highWaterMark: waitingBytes });
         stream.once('close', () => void this.#release(download, store));
         return stream;
@@ -75,32 +76,27 @@ export class Downloads {
     }
   }
 
-  /** Bytes that are not what was written are a finding, whoever came across it. */
+  /** Bytes that are not what was written are a finding, whoever came across it; that a client went away is none. */
   async *#blaming(
-    { snapshot }: Found,
-    { kind, path }: Download,
     bytes: AsyncIterable<Uint8Array>,
+    { found, download, signal }: { readonly found: Found; readonly download: Download; readonly signal: AbortSignal },
   ): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       yield* bytes;
     } catch (error) {
-      if (damages.some((code) => isHoldfastError(error, code))) {
-        const { world } = this.#context;
-        const { id, plan } = snapshot.manifest;
-        const finding = error instanceof Error ? error.message : String(error);
-        world.log.error('A download was cut off: its bytes are damaged', {
-          component: 'Api',
-          plan,
-          snapshot: id,
-          file: path,
-          error: finding,
-        });
-        const depth = kind === 'file' ? 'readable' : 'present';
-        const { remember } = await import('../operations/verify.ts');
-        await remember(world, { store: snapshot.store, id }, { kind: 'failed', depth, at: world.clock.now(), findings: [finding] });
-      }
+      if (!signal.aborted && damages.some((code) => isHoldfastError(error, code)))
+        await this.#blame(found, download, tellError(error).message);
       throw error;
     }
+  }
+
+  async #blame({ snapshot }: Found, { kind, path: file }: Download, finding: string): Promise<void> {
+    const { world } = this.#context;
+    const { id, plan } = snapshot.manifest;
+    world.log.error('A download was cut off: its bytes are damaged', { component: 'Api', plan, snapshot: id, file, error: finding });
+    const depth = kind === 'file' ? 'readable' : 'present';
+    const { remember } = await import('../operations/verify.ts');
+    await remember(world, { store: snapshot.store, id }, { kind: 'failed', depth, at: world.clock.now(), findings: [finding] });
   }
 
   #take({ kind }: Download): void {

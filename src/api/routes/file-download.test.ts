@@ -3,7 +3,7 @@ import { link, mkdtempDisposable, open, readdir, readFile, rm, symlink, writeFil
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateIdentity, identityToRecipient } from 'age-encryption';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { call, runToItsEnd, serviceOfNotes, type LiveService } from '../../../test/fixtures/live-service.ts';
 import { contentsPage, problem, snapshotDetail, type ContentsPage } from '../contract.ts';
 
@@ -36,6 +36,8 @@ async function writeOddFiles({ directory }: LiveService): Promise<void> {
   await using sparse = await open(join(notes, 'sparse.img'), 'w');
   await sparse.write(Buffer.from('begin'), 0, 5, 1_000_000);
   await sparse.truncate(5_000_000);
+  await using endless = await open(join(notes, 'endless.img'), 'w');
+  await endless.truncate(400_000_000);
 }
 
 async function backedUp(service: LiveService): Promise<Asked> {
@@ -137,6 +139,19 @@ describe('one file out of a snapshot', () => {
       expect(await refusal(await file(path)), path).toEqual([404, 'NOT_FOUND']);
   });
 
+  test('that nobody waits for any more makes room for the next, and is no damage', async () => {
+    for (let download = 0; download < 4; download += 1) {
+      const leave = new AbortController();
+      const path = (await pathOf(asked, 'endless.img')).replace('GET ', '');
+      const begun = () => fetch(`${asked.service.url}${path}`, { headers: asked.headers, signal: leave.signal });
+      const response = await vi.waitUntil(async () => [await begun()].find(({ ok }) => ok), { timeout: 30_000 });
+      await response.body?.getReader().read();
+      leave.abort();
+    }
+    const detail = snapshotDetail.parse(await (await call(asked.service, `GET /api/v1/snapshots/${asked.id}`, asked)).json());
+    expect(detail.verification).toMatchObject({ kind: 'passed' });
+  });
+
   test('is looked up in contents that are read once: they page on when the listing is out of reach', async () => {
     const contents = `GET /api/v1/snapshots/${asked.id}/contents?limit=2`;
     const [top] = contentsPage.parse(await (await call(asked.service, contents, asked)).json()).entries;
@@ -149,8 +164,8 @@ describe('one file out of a snapshot', () => {
       names.push(...page.entries.map(({ name }) => name));
       next = page.next;
     }
-    expect(names).toHaveLength(10);
-    expect(new Set(names).size).toBe(10);
+    expect(names).toHaveLength(11);
+    expect(new Set(names).size).toBe(11);
   });
 });
 
