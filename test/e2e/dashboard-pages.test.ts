@@ -73,7 +73,9 @@ describe.skipIf(noBrowser !== null)('the pages of the dashboard', () => {
     const { page } = await visited(phone, service);
     await shown(page, service, '');
     expect(await page.locator('.card h3').allTextContents()).toEqual(['website', 'office', 'family']);
-    await page.getByRole('link', { name: 'Details: Alerts of family do not reach webhook:hooks.slack.com' }).click();
+    const details = page.getByRole('link', { name: 'Details: Alerts of family do not reach webhook:hooks.slack.com' });
+    expect((await details.boundingBox())?.height, 'it stands in one line').toBeLessThan(60);
+    await details.click();
     const channel = page.getByRole('listitem').filter({ hasText: 'webhook:hooks.slack.com for family' });
     expect(await channel.textContent()).toMatch(/it answered 404.*1 message waiting.*last delivered.*Failing/u);
     const told = page.locator('section', { has: page.getByRole('heading', { name: 'Lately told' }) }).locator('li');
