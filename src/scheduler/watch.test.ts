@@ -15,7 +15,15 @@ import { openServiceState } from '../state/service-state.ts';
 import { Watch, type WatchedStore } from './watch.ts';
 
 const hourMs = 3_600_000;
-const store: WatchedStore = { name: 'nas', plans: ['home'], reachable: true, problem: null, freeBytes: 900, totalBytes: 1000 };
+const store: WatchedStore = {
+  name: 'nas',
+  plans: ['home'],
+  reachable: true,
+  problem: null,
+  freeBytes: 900,
+  totalBytes: 1000,
+  checkedAt: '2026-11-21T02:00:00.000Z',
+};
 
 /** A watch over a real history and outbox, with a clock that a test moves. */
 async function watching(plan: Partial<Plan> = {}) {
@@ -129,7 +137,11 @@ test('a store that is gone, and one that fills up, are told of until they are ba
   at.looked.store = { ...store, reachable: false, problem };
   await at.watch.look();
   expect(at.looked.told).toEqual([]);
+  at.pass(60_000);
   await at.snapshot(1);
+  await at.watch.look();
+  expect(at.looked.told, 'the look at the store was before its first snapshot').toEqual([]);
+  at.looked.store = { ...at.looked.store, checkedAt: at.at().toISOString() };
   await at.watch.look();
   expect(at.looked.told).toMatchObject([{ kind: 'store-unreachable', message: problem.message, action: 'Mount it' }]);
   at.looked.store = { ...store, freeBytes: 49 };

@@ -18,6 +18,7 @@ export interface WatchedStore {
   readonly problem: ToldError | null;
   readonly freeBytes: number | null;
   readonly totalBytes: number | null;
+  readonly checkedAt: string | null;
 }
 
 export interface WatchWorld {
@@ -129,8 +130,11 @@ export class Watch {
       .filter(({ plans }) => plans.includes(plan.name))
       .flatMap((store) => {
         const wasLow = open.some((trouble) => trouble.plan === plan.name && trouble.subject === `space:${store.name}`);
-        const holdsSome = snapshots.some((snapshot) => snapshot.store === store.name);
-        return [...unreachable(plan, store, holdsSome), ...low(plan, store, { newestBytes, factor: wasLow ? enoughAgain : 1 })];
+        const newest = snapshots.find((snapshot) => snapshot.store === store.name);
+        return [
+          ...unreachable(plan, store, newest?.createdAt ?? null),
+          ...low(plan, store, { newestBytes, factor: wasLow ? enoughAgain : 1 }),
+        ];
       });
   }
 
@@ -186,9 +190,13 @@ function overdue({ severity, message, action }: HealthReason, subject: string, t
   return { kind: 'overdue', severity, subject, title, message, action };
 }
 
-/** A store that was never written to may not be there yet: its first snapshot makes it. */
-function unreachable(plan: Plan, { name, reachable, problem }: WatchedStore, holdsSome: boolean): Finding[] {
-  if (reachable !== false || (!holdsSome && problem?.code === 'STORE_ABSENT')) return [];
+/**
+ * A store that was never written to may not be there yet: its first snapshot makes it. Where one went since the last look, the
+ * next one tells.
+ */
+function unreachable(plan: Plan, { name, reachable, problem, checkedAt }: WatchedStore, newestAt: string | null): Finding[] {
+  if (reachable !== false || (newestAt === null && problem?.code === 'STORE_ABSENT')) return [];
+  if (newestAt !== null && checkedAt !== null && newestAt > checkedAt) return [];
   return [
     {
       kind: 'store-unreachable',
