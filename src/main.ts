@@ -59,6 +59,7 @@ async function main(): Promise<void> {
       return testChannelsOf(plan, { context, by: osUser(), publicUrl: service?.publicUrl ?? null, signal: interruption.signal });
     },
     serve: (configuration, wanted) => serveUntil(interruption, configuration, wanted, context),
+    openFolderIndex: async () => (await import('./platform/folder-index.ts')).openFolderIndex(),
     openAccounts: () => openAccounts(context),
     preview: (plans, wanted) => preview(plans, wanted, context),
   };

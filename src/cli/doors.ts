@@ -5,6 +5,7 @@ import type { ListenAddress } from '../domain/service-settings.ts';
 import type { AccountsContext } from '../operations/accounts.ts';
 import type { Configuration, OpenWorld } from '../operations/context.ts';
 import type { ChannelTest } from '../operations/test-channels.ts';
+import type { FolderIndex } from '../ports/folder-index.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What the composition root hands to the commands. */
@@ -30,6 +31,7 @@ export interface Doors {
   configurationSchema(): Promise<unknown>;
   /** Opens the history and everything that operations need. `checkHistory` reads all of it, and sets it aside when it is damaged. */
   open(configuration: Configuration, options?: { readonly checkHistory?: boolean }): Promise<OpenWorld>;
+  openFolderIndex(): Promise<FolderIndex>;
   /** Users, tokens and the audit; a service may run meanwhile. */
   openAccounts(): Promise<AccountsContext & AsyncDisposable>;
   /** What the schedules of these plans start next. */

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { HoldfastError, isHoldfastError } from '../domain/errors.ts';
 import { tellError } from '../operations/record-run.ts';
 import { backupCommand } from './commands/backup.ts';
+import { browseCommand } from './commands/browse.ts';
 import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { copyCommand } from './commands/copy.ts';
@@ -28,6 +29,7 @@ const commands = [
   backupCommand,
   listCommand,
   showCommand,
+  browseCommand,
   statusCommand,
   verifyCommand,
   drillCommand,

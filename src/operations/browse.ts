@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { HoldfastError } from '../domain/errors.ts';
 import type { DumpRecord, Manifest, TableRecord } from '../domain/manifest.ts';
 import type { ListedEntry } from '../domain/tree-entry.ts';
 import type { FolderEntry, FolderIndex } from '../ports/folder-index.ts';
@@ -23,6 +24,17 @@ export async function indexContents(reading: ArchiveReading, index: FolderIndex)
     count += 1;
     if (count % entriesAtOnce === 0) await setImmediate();
   }
+}
+
+/** What `browse` and `restore --only` take for an entry. */
+export function pathBelow(folder: Uint8Array, { type, name }: Pick<FolderEntry, 'type' | 'name'>): Buffer {
+  return folder.length === 0 ? Buffer.from(name) : Buffer.concat([folder, Buffer.from(type === 'table' ? ':' : '/'), name]);
+}
+
+export function noFolderAt(id: string, folder: Buffer): HoldfastError {
+  return new HoldfastError('NOT_FOUND', `There is no database or folder ${JSON.stringify(folder.toString())} in snapshot "${id}"`, {
+    hint: 'Look at what is above it first',
+  });
 }
 
 const top = new Uint8Array(0);

@@ -87,6 +87,23 @@ describe('--json prints', () => {
     expect(contents[1]).toMatchObject({ type: 'file', sha256: anyDigest });
   });
 
+  it('what stands in one place of a snapshot, folder by folder and table by table', async () => {
+    const top = await installation.json<{ path: string; type: string }[]>(['browse', id]);
+    expect(top).toMatchObject([
+      { path: notes.database, type: 'database' },
+      { path: 'files', type: 'directory' },
+    ]);
+    expect(await installation.json(['browse', id, notes.database])).toMatchObject([
+      { path: `${notes.database}:public.authors`, type: 'table', rows: expect.any(Number), sha256: anyDigest },
+      { path: `${notes.database}:public.notes`, type: 'table', rows: 1000 },
+    ]);
+    expect(await installation.json(['browse', id, 'files'])).toMatchObject(
+      ['one', 'three', 'two'].map((name) => ({ name, path: `files/${name}`, type: 'file', modifiedAt: anyTime, sha256: anyDigest })),
+    );
+    expect((await installation.run(['browse', id, 'files'])).stdout).toMatch(/^files\/one +file /mu);
+    expect((await installation.run(['browse', id, 'none'])).exitCode).toBe(2);
+  });
+
   it('the health of every plan, with reasons', async () => {
     expect(await installation.json(['status'])).toMatchObject({
       plans: [
@@ -254,6 +271,7 @@ describe('help', () => {
       'backup',
       'list',
       'show',
+      'browse',
       'status',
       'verify',
       'drill',

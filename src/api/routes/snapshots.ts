@@ -3,6 +3,7 @@ import { HoldfastError, isHoldfastError } from '../../domain/errors.ts';
 import type { Manifest } from '../../domain/manifest.ts';
 import type { Plan } from '../../domain/plan.ts';
 import type { Principal } from '../../domain/principal.ts';
+import { noFolderAt, pathBelow } from '../../operations/browse.ts';
 import type { Found } from '../../operations/choose.ts';
 import type { OperationContext } from '../../operations/context.ts';
 import { unsealed } from '../../operations/seal.ts';
@@ -191,14 +192,7 @@ function contentsOf(folders: FolderIndex, { id, folder, limit, before }: Wanted)
   };
 }
 
-/** A table's path is what `--only` takes for it. */
 function presentEntry(folder: Buffer, { linkTarget: _, name, modifiedAt, ...entry }: FolderEntry): ContentsPage['entries'][number] {
-  const path = folder.length === 0 ? Buffer.from(name) : Buffer.concat([folder, Buffer.from(entry.type === 'table' ? ':' : '/'), name]);
+  const path = pathBelow(folder, { ...entry, name });
   return { ...entry, name: Buffer.from(name).toString(), ...presentPath(path), modifiedAt: modifiedAt?.toISOString() ?? null };
-}
-
-function noFolderAt(id: string, folder: Buffer): HoldfastError {
-  return new HoldfastError('NOT_FOUND', `There is no database or folder ${JSON.stringify(folder.toString())} in snapshot "${id}"`, {
-    hint: 'Look at what is above it first',
-  });
 }
