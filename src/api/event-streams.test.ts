@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Principal } from '../domain/principal.ts';
 import { EventStreams } from './event-streams.ts';
 
@@ -31,6 +31,18 @@ describe('open event streams', () => {
     const streams = new EventStreams();
     for (const id of ['a', 'b', 'c', 'd', 'e']) opened(streams, id, 20);
     expect(() => opened(streams, 'f', 1)).toThrow(expect.objectContaining(refusal));
+  });
+
+  test('end after ten minutes, whatever they follow', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const stream = new EventStreams().open(program('a'), new AbortController().signal);
+      const text = stream.reply().stream?.toArray();
+      vi.advanceTimersByTime(10 * 60_000);
+      await expect(text).resolves.toHaveLength(1);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('whose client was gone before they began count for nothing', () => {

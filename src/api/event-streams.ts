@@ -6,8 +6,10 @@ import { actorOf } from './idempotency.ts';
 /** Each page of the dashboard has one or two open; each may hold a megabyte that its client has not read yet. */
 const mostOfOne = 20;
 const mostInAll = 100;
+/** Who signed out, or whose token was revoked, hears no more after this. */
+const longestMs = 10 * 60_000;
 
-/** Opens streams of server-sent events, so many to each user or token, and so many in all. */
+/** Opens streams of server-sent events, so many to each user or token and so many in all, for ten minutes. */
 export class EventStreams {
   readonly #open = new Map<string, number>();
 
@@ -19,6 +21,7 @@ export class EventStreams {
     const stream = new EventStream(gone);
     this.#open.set(owner, this.#count(owner) + 1);
     stream.whenClosed(() => this.#closed(owner));
+    stream.endAfter(longestMs);
     return stream;
   }
 

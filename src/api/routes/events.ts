@@ -12,8 +12,6 @@ import { sees } from '../sight.ts';
 import { statusFor } from './status.ts';
 
 const mediaType = 'text/event-stream';
-/** Who signed out, or whose token was revoked, hears no more after this. */
-const longestMs = 10 * 60_000;
 
 export function eventRoutes(context: ApiContext): readonly AnyRoute[] {
   const streams = new EventStreams();
@@ -58,7 +56,6 @@ export function eventRoutes(context: ApiContext): readonly AnyRoute[] {
 
 function followEverything(context: ApiContext, principal: Principal | null, stream: EventStream): void {
   const { board, queue } = context;
-  stream.endAfter(longestMs);
   stream.send('status', statusFor(context, principal));
   const seen = (key: string): boolean => sees(principal, queue.find(key)?.request.plan ?? null);
   stream.whenClosed(board.subscribe((status) => stream.send('status', statusFor(context, principal, status))));
