@@ -129,7 +129,7 @@ function sending({ dispatcher }: Alerts): AsyncDisposable {
   return { [Symbol.asyncDispose]: () => dispatcher.stop() };
 }
 
-/** The variable speaks of the plan of the environment, which is the only one when there is no file (S1.4). */
+/** The variable speaks of the plan of the environment, which is the only one when there is no file. */
 function logStart({ configuration: { plans, file }, context: { log, environment } }: Serving): void {
   const isDisabled = file === null && /^(?:false|no|off|0)$/iu.test(environment['BACKUP_ENABLED']?.trim() ?? '');
   const message = isDisabled ? 'Automated backups are disabled (BACKUP_ENABLED=false)' : 'Backup scheduler started';

@@ -21,7 +21,7 @@ function entry(database: string | null, host: string | null) {
   return entryOf({ plan: {} as Plan, planStore: {} as PlanStore, facts: { ...facts, files: [file] }, file });
 }
 
-test('S1.2: an archive is told with the fields of the document', () => {
+test('an archive is told with the fields that other programs read', () => {
   expect(JSON.stringify(entry('hoppybrew_db', 'localhost:5432'))).toBe(
     JSON.stringify({
       filename: 'hoppybrew_backup_20241108_120000.sql.gz',

@@ -105,13 +105,13 @@ export function entryOf({ facts, file }: NamedArchive): BackupsEntry {
   };
 }
 
-/** The document's hosts are without a port; a database that was read through a socket is this machine's. */
+/** Hosts without a port; a database that was read through a socket is this machine's. */
 function hostAlone(host: string | null): string {
   if (host === null || host.startsWith('/')) return 'localhost';
   return host.replace(/^\[(.*)\](?::\d+)?$/u, '$1').replace(/^([^:]*):\d+$/u, '$1');
 }
 
-/** As the document writes instants: without zone and fraction. */
+/** As the programs that call this write instants: without zone and fraction. */
 export function plainInstant(at: Date): string {
   return at.toISOString().slice(0, 19);
 }

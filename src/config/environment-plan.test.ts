@@ -17,7 +17,7 @@ function urlOf(config: unknown): Secret {
 }
 
 describe('the environment alone', () => {
-  test('S1.1 makes a plan of DATABASE_URL and BACKUP_DIR', async () => {
+  test('makes a plan of DATABASE_URL and BACKUP_DIR', async () => {
     const plan = await only(least);
     expect(plan).toMatchObject({
       name: 'default',

@@ -163,13 +163,13 @@ function byDefault(path: Placed['path'], value: string): Placed {
   return { path, node: { kind: 'scalar', value, origin: { kind: 'default' }, verbatim: true } };
 }
 
-/** gzip, where a file's default is zstd: S1.3 and S3.1 name `.sql.gz`, and every machine has gunzip. */
+/** gzip, where a file's default is zstd: every machine has gunzip. */
 function defaultCompression(placed: readonly Placed[]): readonly Placed[] {
   const path = ['compression', 'kind'];
   return placed.some((each) => isAt(each, path)) ? [] : [byDefault(path, 'gzip')];
 }
 
-/** S1.4: a service that makes backups on schedule, and is told how long to keep them, removes old ones every night. */
+/** A service that makes backups on schedule, and is told how long to keep them, removes old ones every night. */
 function defaultCleanup(placed: readonly Placed[], environment: Environment): readonly Placed[] {
   const path = ['schedules', 'expire', 'cron'];
   const isWanted =

@@ -99,7 +99,7 @@ describe('keys of a plan', () => {
     expect(await home('layout: bundle')).toMatchObject({ layout: 'bundle', fileName: '{plan}_backup_{timestamp}' });
   });
 
-  test('S0.1 schedule: days and time become cron, on the quarters of an hour', async () => {
+  test('schedule: days and time become cron, on the quarters of an hour', async () => {
     expect(
       (await home('schedule: { days: [sunday, Mon-Wed], time: "7:45", timeZone: Europe/Berlin, missed: run-once }'))?.schedule,
     ).toEqual({
@@ -327,7 +327,7 @@ describe('a broken file', () => {
       'holdfast.yaml:5:23 plans.home.schedule.cron: is not a cron expression: Invalid value for hour: 25',
     ],
     [
-      'S0.1 a time between the quarters',
+      'a time between the quarters',
       plan('schedule: { days: [Mon, Mittwoch], time: "02:10" }'),
       'holdfast.yaml:5:29 plans.home.schedule.days[1]: unknown weekday "Mittwoch"; write Mon to Sun',
       'holdfast.yaml:5:46 plans.home.schedule.time: 02:10 is not on a quarter of an hour; choose 02:00 or 02:15',

@@ -46,15 +46,15 @@ function table(candidates: readonly RetentionCandidate[], rules: KeepRules, opti
 }
 
 describe('decideRetention() by golden tables', () => {
-  it('S2.5: keeps the last 7', async () => {
+  it('keeps the last 7', async () => {
     await expect(table(dailies(12), { last: 7 }, { keptOnly: false })).toMatchFileSnapshot(`${golden}/last-7.txt`);
   });
 
-  it('S1.1: keeps 30 days', async () => {
+  it('keeps 30 days', async () => {
     await expect(table(dailies(34), { days: 30 }, { keptOnly: false })).toMatchFileSnapshot(`${golden}/days-30.txt`);
   });
 
-  it('S3.2: keeps 7 daily, 4 weekly and 12 monthly of two years of dailies', async () => {
+  it('keeps 7 daily, 4 weekly and 12 monthly of two years of dailies', async () => {
     const rules = { daily: 7, weekly: 4, monthly: 12 };
     await expect(table(dailies(731), rules, { keptOnly: true })).toMatchFileSnapshot(`${golden}/daily-7-weekly-4-monthly-12.txt`);
   });

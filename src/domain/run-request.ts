@@ -3,7 +3,7 @@ import type { VerifyDepth } from './snapshot.ts';
 /** Why a run was started, as the history keeps it. */
 export interface RunTrigger {
   readonly kind: 'command' | 'schedule' | 'api' | 'dashboard';
-  /** `*system` for schedules (S0.7); the user of the operating system for commands. */
+  /** `*system` for schedules; the user of the operating system for commands. */
   readonly user: string;
   /** The moment the schedule named, ISO 8601; null for everything that a person started. */
   readonly dueAt: string | null;

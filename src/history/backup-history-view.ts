@@ -14,7 +14,7 @@ interface Keeping {
   readonly where: string;
 }
 
-/** S2.6's `backup_history`, in the schema where the document has it. What somebody else made under that name stays as it is. */
+/** `backup_history`, in the schema where other programs look for it. What somebody else made under that name stays as it is. */
 export async function keepHistoryView(db: Kysely<HistorySchema>, { log, isNew, where }: Keeping): Promise<void> {
   const before = await stateOf(db);
   if (before === 'ours') return;

@@ -7,7 +7,7 @@ import { endColumns, factColumns, unpackUnits } from './rows.ts';
 import type { HistorySchema, RunsTable, SnapshotsTable } from './schema.ts';
 
 /**
- * The third migration: what lists, metrics and the table of S2.6 ask for gets columns of its own, so that nobody reads
+ * The third migration: what lists, metrics and `backup_history` ask for gets columns of its own, so that nobody reads
  * thousands of manifests for it, and runs get a key that is theirs for ever.
  */
 export async function addListColumns(db: Transaction<HistorySchema>, dialect: HistoryDialect): Promise<void> {
@@ -132,7 +132,7 @@ async function factsOfStored({ summary, units }: Pick<SnapshotBefore, 'summary' 
   }
 }
 
-/** S2.6's table in SQLite; PostgreSQL's lies in another schema, see `backup-history-view.ts`. */
+/** `backup_history` in SQLite; PostgreSQL's lies in another schema, see `backup-history-view.ts`. */
 async function createHistoryView(db: Transaction<HistorySchema>): Promise<void> {
   await sql`
     CREATE VIEW backup_history AS SELECT

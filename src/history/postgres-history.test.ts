@@ -42,7 +42,7 @@ async function recordEnded(history: History, outcome: Outcome, message: string |
   return run.key;
 }
 
-it('backup_history has the columns of the document, and is true', async () => {
+it('backup_history has the columns that other programs read, and is true', async () => {
   await using at = await place();
   await using history = await at.open();
   await history.recordNotified(await recordEnded(history, 'succeeded'), new Date());

@@ -12,7 +12,7 @@ function logTo({ debug = false } = {}) {
 }
 
 describe('openJsonLog()', () => {
-  it('S0.7 writes one object a line, with the time, the level as a word, the message and the fields', () => {
+  it('writes one object a line, with the time, the level as a word, the message and the fields', () => {
     const { log, lines, objects } = logTo();
     log.info('Scheduled backup completed', { user: '*system', component: 'Backup', plan: 'home', sizeBytes: 5, durationMs: 7 });
     log.warn('a\nb');

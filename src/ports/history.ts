@@ -14,7 +14,7 @@ export interface History extends AsyncDisposable {
   runs(filter: RunFilter): Promise<readonly Run[]>;
   /** By its key. */
   run(key: string): Promise<Run | undefined>;
-  /** Somebody was told how this run ended (S2.6). Unknown keys are passed over. */
+  /** Somebody was told how this run ended. Unknown keys are passed over. */
   recordNotified(key: string, at: Date): Promise<void>;
   /** Backups and drills of a plan that began since then and ended, in columns alone: oldest first. */
   series(filter: { readonly plan: string; readonly since: Date }): Promise<readonly RunFigures[]>;
@@ -70,7 +70,7 @@ export interface FactsFilter {
   readonly before?: { readonly createdAt: string; readonly id: string; readonly store: string };
 }
 
-/** What lists, health, metrics and S1's calls need of a snapshot, without its manifest. */
+/** What lists, health, metrics and the calls below `/backups` need of a snapshot, without its manifest. */
 export interface SnapshotFacts {
   readonly store: string;
   readonly id: string;

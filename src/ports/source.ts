@@ -22,7 +22,7 @@ export type Unit = DumpUnit | TreeUnit;
 interface UnitBase {
   /** Unique in the source: database name, folder name. Any characters; whoever makes file names of it sanitises it. */
   readonly name: string;
-  /** What S3.1 puts before a name in a file name: `db`, `files`, `minio`. */
+  /** What may stand before a name in a file name: `db`, `files`, `minio`. */
   readonly prefix: string;
   /** Rough size for progress and space checks, in bytes before compression; null when unknown. */
   readonly estimatedBytes: number | null;

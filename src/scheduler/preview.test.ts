@@ -29,7 +29,7 @@ function next(schedule: Partial<PlanSchedule>, from: string, count = 3): string[
   return previewVerb(plan({ ...nightly, ...schedule }), 'backup', options).map(({ local, why }) => [local, why]);
 }
 
-test('S1.3 a time that does not exist runs once, at the first moment that does', () => {
+test('a time that does not exist runs once, at the first moment that does', () => {
   expect(next({}, '2026-03-28T12:00:00Z', 2)).toEqual([
     [
       '2026-03-29T03:00:00+02:00[Europe/Berlin]',

@@ -16,7 +16,7 @@ let installation: Installation;
 let service: Service;
 let headers: Readonly<Record<string, string>>;
 
-/** As the document has it: nothing but variables, and a token in place of nothing. */
+/** Nothing but variables, and a token. */
 beforeAll(async () => {
   cluster = await sharedPostgres();
   database = uniqueName('hoppybrew');
@@ -53,10 +53,10 @@ async function beers(): Promise<string[]> {
   return (await cluster.query<{ name: string }>(database, 'SELECT name FROM beers ORDER BY id')).map(({ name }) => name);
 }
 
-describe('S1: a service that backs up a database, configured by variables', () => {
+describe('a service that backs up a database, configured by variables', () => {
   let filename: string;
 
-  it('S1.2 S1.3: makes a backup when asked, and lists it with the fields of the document', async () => {
+  it('makes a backup when asked, and lists it with the fields that other programs read', async () => {
     const made = await send('POST', '/backups', { description: 'Pre-upgrade backup' });
     expect(made.status, await made.clone().text()).toBe(201);
     ({ filename } = backupsDone.parse(await made.json()));
@@ -67,7 +67,7 @@ describe('S1: a service that backs up a database, configured by variables', () =
     ]);
   });
 
-  it('S1.7: hands an archive out, byte for byte, and resumes', async () => {
+  it('hands an archive out, byte for byte, and resumes', async () => {
     const stored = await readFile(join(installation.store, filename));
     const response = await send('GET', `/backups/${filename}/download`);
     const sha256 = createHash('sha256')
@@ -88,7 +88,7 @@ describe('S1: a service that backs up a database, configured by variables', () =
     ]);
   });
 
-  it('S1.5: restores into the live database, and keeps the one that it replaces', async () => {
+  it('restores into the live database, and keeps the one that it replaces', async () => {
     await cluster.query(database, 'DELETE FROM beers WHERE id = 2');
     const restored = await send('POST', '/backups/restore', { filename });
     expect(restored.status, await restored.clone().text()).toBe(200);

@@ -52,7 +52,7 @@ describe('a clock that was set back', () => {
 });
 
 describe('days and weeks', () => {
-  it('are kept as the plan says: daily, weekly and monthly (S3.2)', async () => {
+  it('are kept as the plan says: daily, weekly and monthly', async () => {
     await using notes = await protectNotes({ keep: '{ daily: 3, weekly: 2, monthly: 2 }' });
     // Sundays are the 1st, 8th, 15th, 22nd and 29th of November 2026.
     const days = [

@@ -118,7 +118,7 @@ describe.each<PlanOptions>([
 
   afterAll(async () => family[Symbol.asyncDispose]());
 
-  it('are stored under the names that were asked for (S1.3, S2.2, S3.1)', async () => {
+  it('are stored under the names that were asked for', async () => {
     const { manifests, debris } = await lookIntoStore(family.installation.store);
     const stamp = /^home-(\d{8})-(\d{6})$/.exec(snapshotId)?.slice(1).join('_');
     const suffix = extensions[options.compression] + (options.encryption === 'none' ? '' : '.age');
@@ -129,7 +129,7 @@ describe.each<PlanOptions>([
     expect(debris).toEqual([]);
   });
 
-  it('are listed, shown, verified and proven by a drill (S3.3)', async () => {
+  it('are listed, shown, verified and proven by a drill', async () => {
     const { installation, database } = family;
     const [listed] = await installation.json<Listed[]>(['list']);
     expect(listed).toMatchObject({
@@ -152,7 +152,7 @@ describe.each<PlanOptions>([
     expect(await installation.json(['status'])).toMatchObject({ plans: [safe] });
   });
 
-  it('are lost and restored in place, byte for byte and row for row (S3.8)', async () => {
+  it('are lost and restored in place, byte for byte and row for row', async () => {
     await loseEverything(family);
     const restored = await family.installation.json<Report>(['restore', snapshotId, '--in-place', '--yes']);
     const places = [{ path: family.tree, kept: null }];
@@ -163,7 +163,7 @@ describe.each<PlanOptions>([
     expect(await contentOf(family)).toEqual(before);
   });
 
-  it('are lost and restored by the commands of the manifest and standard tools alone (S0.3, S3.8)', async () => {
+  it('are lost and restored by the commands of the manifest and standard tools alone', async () => {
     const { installation, database, tree, keyFile } = family;
     const manifest = await readJson<Manifest>(join(installation.store, `${snapshotId}.manifest.json`));
     await loseEverything(family);
@@ -249,7 +249,7 @@ describe('a restore of a part', () => {
 });
 
 describe('the environment alone', () => {
-  it('backs up, lists, proves and restores a database (S1.1, S1.3)', async () => {
+  it('backs up, lists, proves and restores a database', async () => {
     const database = uniqueName('shop');
     await cluster.createDatabase(database, `TEMPLATE "${template}"`);
     const before = await databaseContent(cluster, database);
@@ -266,7 +266,7 @@ describe('the environment alone', () => {
     await cluster.query('postgres', `DROP DATABASE "${database}"`);
   });
 
-  it('names files as asked by BACKUP_FILE_NAME (S3.1)', async () => {
+  it('names files as asked by BACKUP_FILE_NAME', async () => {
     await using installation = await install({ DATABASE_URL: cluster.url('postgres') });
     await installation.json(['backup'], { env: { BACKUP_DIR: installation.store, BACKUP_FILE_NAME: '{prefix}_{name}_{timestamp}' } });
     const { manifests } = await lookIntoStore(installation.store);
@@ -275,7 +275,7 @@ describe('the environment alone', () => {
 });
 
 describe('a bundle', () => {
-  it('holds a dump beyond 16 MiB in segments that one command puts together, and metadata.json (S2.2)', async () => {
+  it('holds a dump beyond 16 MiB in segments that one command puts together, and metadata.json', async () => {
     const database = uniqueName('shop_large');
     await cluster.createDatabase(database, 'TEMPLATE template0');
     await cluster.query(database, 'CREATE TABLE notes AS SELECT i, repeat(md5(i::text), 16) AS text FROM generate_series(1, 75000) i');

@@ -50,7 +50,7 @@ class Machine implements AsyncDisposable {
 
 const started = /Backup scheduler started/;
 
-it('S1.4 a time that was missed while the service was away is made up for once, and never twice', async () => {
+it('a time that was missed while the service was away is made up for once, and never twice', async () => {
   await using machine = await Machine.withSchedule({ BACKUP_SCHEDULE: '30 2 * * *', BACKUP_SCHEDULE_MISSED: 'run-once' });
   expect(await machine.serveUntil(started, '-3d')).not.toContain('Running scheduled backup');
   const said = await machine.serveUntil(/Scheduled backup completed/);
@@ -101,7 +101,7 @@ it('a missed time is left alone when the plan says so, and told', async () => {
   expect(await machine.snapshots()).toBe(0);
 });
 
-it('S1.4 a service whose backups are turned off says so, and runs none', async () => {
+it('a service whose backups are turned off says so, and runs none', async () => {
   await using machine = await Machine.withSchedule({ BACKUP_SCHEDULE: '* * * * *', BACKUP_ENABLED: 'false' });
   const said = await machine.serveUntil(/Automated backups are disabled \(BACKUP_ENABLED=false\)/);
   expect(said).not.toContain('Backup scheduler started');

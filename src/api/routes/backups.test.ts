@@ -8,7 +8,7 @@ import { problem } from '../contract.ts';
 
 const list = z.array(backupsEntry);
 
-describe('S1.2: the calls below /backups', () => {
+describe('the calls below /backups', () => {
   test('make, list, tell of, download, restore, and delete an archive, each reply field for field', async () => {
     await using service = await serviceOfNotes();
     const headers = await service.as('administrator');
