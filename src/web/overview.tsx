@@ -17,14 +17,15 @@ import { bytesInWords, counted, durationInWords, momentInWords } from './words.t
 /** Is my data safe, since when proven, what is next, what needs me. */
 export function Overview(): JSX.Element {
   const { status } = useSession();
+  const needs = needsOf(status);
   const recent = useLoaded<Page<Run>>('runs?limit=6');
   useEffect(() => {
     document.title = 'Holdfast';
   }, []);
   return (
     <>
-      <Answer status={status} />
-      <Needs status={status} />
+      <Answer status={status} isDone={needs.length === 0} />
+      <Needs needs={needs} />
       <Section title={status.plans.length === 1 ? 'Your plan' : 'Your plans'}>
         <div class="cards">
           {worstFirst(status.plans).map((plan) => (
@@ -47,7 +48,13 @@ function worstFirst(plans: readonly PlanStatus[]): readonly PlanStatus[] {
   return plans.toSorted((a, b) => ranks[a.health] - ranks[b.health]);
 }
 
-function Answer({ status }: { readonly status: Status }): JSX.Element {
+interface AnswerProps {
+  readonly status: Status;
+  /** True when nothing needs anybody. */
+  readonly isDone: boolean;
+}
+
+function Answer({ status, isDone }: AnswerProps): JSX.Element {
   const { tone, icon, word } = healthShown(status.health);
   const next = status.plans
     .flatMap((plan) => plan.next)
@@ -66,6 +73,7 @@ function Answer({ status }: { readonly status: Status }): JSX.Element {
           {next === undefined
             ? 'No backup is scheduled.'
             : `Next backup${status.plans.length > 1 ? ` of ${next.plan}` : ''} ${momentInWords(next.at, now())}.`}
+          {isDone ? ' Nothing needs you.' : ''}
         </p>
       </div>
     </header>
@@ -100,7 +108,16 @@ interface Need {
   readonly action: string | null;
 }
 
-function Needs({ status }: { readonly status: Status }): JSX.Element | null {
+const historyGone: Need = {
+  severity: 'warning',
+  plan: null,
+  to: '/alerts',
+  message: 'The history cannot be reached; backups go on, and it catches up by itself',
+  action: 'Look whether its database runs.',
+};
+
+/** The worst first. */
+function needsOf(status: Status): readonly Need[] {
   const reasons = status.plans.flatMap(({ name, reasons: list }) =>
     list.map((reason): Need => ({ ...reason, plan: name, to: `/plans/${name}` })),
   );
@@ -108,23 +125,15 @@ function Needs({ status }: { readonly status: Status }): JSX.Element | null {
   const alerts = status.alerts
     .filter(({ plan, subject, severity }) => severity !== 'info' && !(concerned.has(plan) && isOfHealth(subject)))
     .map((alert): Need => ({ ...alert, message: alert.title, to: placeOf(alert) }));
-  const all = [...reasons, ...alerts];
-  const needs = all.toSorted((a, b) => a.severity.localeCompare(b.severity));
-  if (needs.length === 0 && status.history === 'ok') return null;
+  const needs = [...reasons, ...alerts].toSorted((a, b) => a.severity.localeCompare(b.severity));
+  return status.history === 'ok' ? needs : [historyGone, ...needs];
+}
+
+function Needs({ needs }: { readonly needs: readonly Need[] }): JSX.Element | null {
+  if (needs.length === 0) return null;
   return (
     <Section title="What needs you">
       <ul class="needs">
-        {status.history === 'ok' ? null : (
-          <NeedRow
-            need={{
-              severity: 'warning',
-              plan: null,
-              to: '/alerts',
-              message: 'The history cannot be reached; backups go on, and it catches up by itself',
-              action: 'Look whether its database runs.',
-            }}
-          />
-        )}
         {needs.map((need) => (
           <NeedRow key={`${need.plan} ${need.message}`} need={need} />
         ))}

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { source as axe } from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Status } from '../../src/api/contract.ts';
 import { readWebAssets, type WebAssets } from '../../src/api/web-assets.ts';
 import { noBrowser, openBrowser } from '../fixtures/chromium.ts';
 import { dashboardReplies } from '../fixtures/dashboard-replies.ts';
@@ -66,6 +67,17 @@ describe.skipIf(noBrowser !== null)('the pages of the dashboard', () => {
     await shown(page, service, '');
     expect(await page.locator('h1').textContent()).toContain('Plan "website" is not safe');
     expect(await page.locator('.needs > li').first().textContent()).toContain('Plug the drive in');
+  });
+
+  test('say so when nothing needs anybody', async () => {
+    const replies = new Map(dashboardReplies(new Date(), 'viewer'));
+    const status = replies.get('status') as Status;
+    replies.set('status', { ...status, health: 'healthy', sentence: 'Your data is safe', plans: status.plans.slice(0, 1), alerts: [] });
+    await using service = await openDashboardService({ web, replies, base: '' });
+    const { page } = await visited(phone, service);
+    await shown(page, service, '');
+    expect(await page.locator('.answer').textContent()).toMatch(/^SafeYour data is safeNext backup .*\. Nothing needs you\.$/u);
+    expect(await page.getByRole('heading', { name: 'What needs you' }).count()).toBe(0);
   });
 
   test('lead from what needs somebody to where more is told of it, the worst plan first', async () => {
