@@ -146,7 +146,7 @@ describe('the environment alone', () => {
     ],
     [{ ...least, BACKUP_SCHEDULE: '0 0 31 2 *' }, 'BACKUP_SCHEDULE: never comes true: there is no such date'],
     [
-      { ...least, BACKUP_SCHEDULE: '0 2 * * *', BACKUP_TIMEZONE: 'Berlin' },
+      { ...least, BACKUP_SCHEDULE: '0 2 * * *', BACKUP_RETENTION_DAYS: '30', BACKUP_TIMEZONE: 'Berlin' },
       'BACKUP_TIMEZONE: unknown time zone "Berlin"; write a name such as "Europe/Berlin"',
     ],
     [{ ...least, BACKUP_COMPRESSION: 'bzip2' }, 'BACKUP_COMPRESSION: must be "none", "gzip" or "zstd", not "bzip2"'],

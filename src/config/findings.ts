@@ -32,9 +32,9 @@ export function formatFinding({ origin, key, message }: Finding): string {
   return key === '' ? `${place}: ${message}` : `${place} ${key}: ${message}`;
 }
 
-/** All problems as one error, in the order of the file. */
+/** All problems as one error, in the order of the file; what a variable that stands in several places has wrong is told once. */
 export function configError(problems: readonly Finding[], what: string): HoldfastError {
-  const findings = problems.toSorted(byPlace);
+  const findings = [...new Map(problems.map((finding) => [formatFinding(finding), finding])).values()].toSorted(byPlace);
   const code = findings.every((finding) => finding.code === 'SECRET_MISSING') ? 'SECRET_MISSING' : 'CONFIG_INVALID';
   const count = findings.length === 1 ? '1 problem' : `${findings.length} problems`;
   return new HoldfastError(code, [`Cannot use ${what}: ${count}`, ...findings.map((finding) => `  ${formatFinding(finding)}`)].join('\n'), {
