@@ -52,6 +52,7 @@ export function PeoplePage(): JSX.Element {
 function UserRow({ user, reload }: { readonly user: User; readonly reload: () => void }): JSX.Element {
   const { me } = useSession();
   const act = useAct();
+  const [resets, setResets] = useState(false);
   const change = (body: unknown) =>
     act.run(async () => {
       await call(`users/${user.id}`, { method: 'PATCH', body });
@@ -75,13 +76,50 @@ function UserRow({ user, reload }: { readonly user: User; readonly reload: () =>
         </span>
         <span class="row-end">
           <RoleSelect label={`Role of ${user.name}`} role={user.role} onRole={(role) => change({ role })} />
+          <Button kind="quiet" onClick={() => setResets(true)}>
+            New password
+          </Button>
           <Button kind="quiet" busy={act.busy} onClick={() => change({ disabled: !user.disabled })}>
             {user.disabled ? 'Let in again' : 'Shut out'}
           </Button>
         </span>
       </div>
       <Trouble error={act.error} />
+      {resets ? (
+        <ResetPassword
+          user={user}
+          onClose={(isChanged) => {
+            setResets(false);
+            if (isChanged) reload();
+          }}
+        />
+      ) : null}
     </li>
+  );
+}
+
+function ResetPassword({ user, onClose }: { readonly user: User; readonly onClose: (isChanged: boolean) => void }): JSX.Element {
+  const [password, setPassword] = useState('');
+  const reset = async () => {
+    await call(`users/${user.id}`, { method: 'PATCH', body: { password } });
+    onClose(true);
+  };
+  return (
+    <Dialog title={`New password for ${user.name}`} onClose={() => onClose(false)}>
+      <Form submit="Set it" onSubmit={reset}>
+        <p>
+          For who forgot it, and to take back an account that somebody else got into: passkeys and one-time codes of {user.name} are
+          removed, and every session ends.
+        </p>
+        <PasswordField
+          label="New password"
+          hint="At least 12 characters. They can change it themselves."
+          autocomplete="new-password"
+          value={password}
+          onValue={setPassword}
+        />
+      </Form>
+    </Dialog>
   );
 }
 

@@ -150,6 +150,20 @@ describe.skipIf(noBrowser !== null)('the pages of the dashboard', () => {
     expect(service.acts[1]?.key).not.toBeNull();
   });
 
+  test('give somebody a new password, and say what else it takes away', async () => {
+    await using service = await opened('administrator');
+    const { page } = await visited(phone, service);
+    await shown(page, service, 'people');
+    await page.getByRole('listitem').filter({ hasText: 'anna' }).getByRole('button', { name: 'New password' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('passkeys and one-time codes of anna are removed').waitFor();
+    expect(await violations(page)).toEqual([]);
+    await dialog.getByLabel('New password').fill('correct horse battery');
+    await page.getByRole('button', { name: 'Set it' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    expect(service.acts).toMatchObject([{ method: 'PATCH', path: 'users/u1', body: { password: 'correct horse battery' } }]);
+  });
+
   test('can be used by keyboard alone: skip, follow, open, read a chart, leave', async () => {
     await using service = await opened('operator');
     const { page } = await visited(desk, service);
