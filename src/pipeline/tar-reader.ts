@@ -11,6 +11,9 @@ export interface TarVisitor {
 }
 
 const noRecords: ReadonlyMap<string, Buffer> = new Map();
+const emptyBytes: Buffer = Buffer.alloc(0);
+const header = { kind: 'header' } as const;
+const padding = { kind: 'padding' } as const;
 /** Headers and sparse maps are gathered in memory; nothing that Holdfast writes comes near this. */
 const largestGathered = 64 << 20;
 
@@ -19,8 +22,12 @@ type State =
   | { readonly kind: 'pax'; readonly sizeBytes: number }
   | { readonly kind: 'sparse-map'; readonly entry: TreeEntry; readonly dataBytes: number }
   | { readonly kind: 'data' }
+  | { readonly kind: 'file-end' }
   | { readonly kind: 'padding' }
   | { readonly kind: 'end' };
+
+/** A promise means: wait before the next step. */
+type Wait = void | Promise<void>;
 
 /**
  * Reads the tar archives that `TarWriter` writes. Push chunks of any size, await what it returns, then call `end`,
@@ -28,9 +35,13 @@ type State =
  */
 export class TarReader {
   readonly #visitor: TarVisitor;
-  #state: State = { kind: 'header' };
+  #state: State = header;
+  #chunk: Buffer = emptyBytes;
+  /** How much of the chunk was taken. */
+  #position = 0;
   #pax: ReadonlyMap<string, Buffer> = noRecords;
-  #gathered: Buffer = Buffer.alloc(0);
+  /** What earlier chunks held of a header, pax body or sparse map. */
+  #gathered: Buffer = emptyBytes;
   #dataLeft = 0;
   #paddingLeft = 0;
 
@@ -38,84 +49,63 @@ export class TarReader {
     this.#visitor = visitor;
   }
 
+  /** Goes through most of a chunk without waiting: a promise for every step of every entry would cost more than the steps. */
   async push(chunk: Uint8Array): Promise<void> {
-    let position = 0;
-    while (position < chunk.length) {
-      const bytes = chunk.subarray(position);
-      switch (this.#state.kind) {
-        case 'data':
-          position += await this.#takeData(bytes);
-          break;
-        case 'padding':
-          position += this.#takePadding(bytes);
-          break;
-        case 'end':
-          if (bytes.some((byte) => byte !== 0)) throw new Error('the tar archive goes on after its end');
-          return;
-        default:
-          position += await this.#gather(bytes);
-      }
+    this.#chunk = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    this.#position = 0;
+    while (this.#position < chunk.length || this.#state.kind === 'file-end') {
+      const wait = this.#step(this.#state);
+      if (wait !== undefined) await wait;
     }
+    this.#chunk = emptyBytes;
   }
 
   end(): void {
     if (this.#state.kind !== 'end') throw new Error('the tar archive stops before its end');
   }
 
-  async #takeData(bytes: Uint8Array): Promise<number> {
-    const piece = bytes.length > this.#dataLeft ? bytes.subarray(0, this.#dataLeft) : bytes;
-    const wait = this.#visitor.write(piece);
-    if (wait !== undefined) await wait;
-    this.#dataLeft -= piece.length;
-    if (this.#dataLeft === 0) await this.#endData();
-    return piece.length;
-  }
-
-  #takePadding(bytes: Uint8Array): number {
-    const skipped = Math.min(bytes.length, this.#paddingLeft);
-    this.#paddingLeft -= skipped;
-    if (this.#paddingLeft === 0) this.#state = { kind: 'header' };
-    return skipped;
-  }
-
-  async #endData(): Promise<void> {
-    const wait = this.#visitor.endFile();
-    if (wait !== undefined) await wait;
-    this.#state = { kind: this.#paddingLeft === 0 ? 'header' : 'padding' };
-  }
-
-  /** Collects one header, pax body or sparse map; returns how many bytes it used. */
-  async #gather(bytes: Uint8Array): Promise<number> {
-    const needed = this.#gatherBytes();
-    if (needed > largestGathered) throw new Error('a tar header is damaged');
-    const missing = needed - this.#gathered.length;
-    const piece = bytes.subarray(0, missing);
-    // A copy, since entries keep parts of it, and the chunk is ours only until the next is asked for.
-    this.#gathered = this.#gathered.length === 0 ? Buffer.from(piece) : Buffer.concat([this.#gathered, piece]);
-    if (piece.length === missing) await this.#gatheredAll();
-    return piece.length;
-  }
-
-  #gatherBytes(): number {
-    if (this.#state.kind === 'pax') return this.#state.sizeBytes + paddingBytes(this.#state.sizeBytes);
-    if (this.#state.kind === 'sparse-map')
-      return Math.max(tarBlockBytes, Math.ceil((this.#gathered.length + 1) / tarBlockBytes) * tarBlockBytes);
-    return tarBlockBytes;
-  }
-
-  async #gatheredAll(): Promise<void> {
-    const bytes = this.#gathered;
-    if (this.#state.kind === 'sparse-map') return await this.#takeSparseMap(bytes, this.#state);
-    this.#gathered = Buffer.alloc(0);
-    if (this.#state.kind === 'pax') {
-      this.#pax = decodePaxRecords(Buffer.from(bytes.subarray(0, this.#state.sizeBytes)));
-      this.#state = { kind: 'header' };
-    } else {
-      await this.#takeHeader(bytes);
+  #step(state: State): Wait {
+    switch (state.kind) {
+      case 'header':
+        return this.#takeHeader();
+      case 'pax':
+        return this.#takePax(state.sizeBytes);
+      case 'sparse-map':
+        return this.#takeSparseMap(state);
+      case 'data':
+        return this.#takeData();
+      case 'file-end':
+        this.#state = this.#paddingLeft === 0 ? header : padding;
+        return this.#visitor.endFile();
+      case 'padding':
+        return this.#takePadding();
+      case 'end':
+        if (this.#next(this.#chunk.length).some((byte) => byte !== 0)) throw new Error('the tar archive goes on after its end');
     }
   }
 
-  async #takeHeader(block: Buffer): Promise<void> {
+  /** At most so many of the bytes that have arrived. */
+  #next(mostBytes: number): Buffer {
+    const bytes = this.#chunk.subarray(this.#position, this.#position + mostBytes);
+    this.#position += bytes.length;
+    return bytes;
+  }
+
+  /** So many bytes in one piece, valid until the next chunk; undefined until the last of them has arrived. */
+  #whole(sizeBytes: number): Buffer | undefined {
+    if (sizeBytes > largestGathered) throw new Error('a tar header is damaged');
+    const piece = this.#next(sizeBytes - this.#gathered.length);
+    if (piece.length === sizeBytes) return piece;
+    this.#gathered = Buffer.concat([this.#gathered, piece]);
+    if (this.#gathered.length < sizeBytes) return undefined;
+    const whole = this.#gathered;
+    this.#gathered = emptyBytes;
+    return whole;
+  }
+
+  #takeHeader(): Wait {
+    const block = this.#whole(tarBlockBytes);
+    if (block === undefined) return;
     const raw = decodeHeader(block);
     if (raw === undefined) {
       this.#state = { kind: 'end' };
@@ -128,28 +118,44 @@ export class TarReader {
     const { entry, dataBytes, isSparse } = toEntry(raw, this.#pax);
     this.#pax = noRecords;
     this.#paddingLeft = paddingBytes(dataBytes);
-    if (isSparse) this.#state = { kind: 'sparse-map', entry, dataBytes };
-    else await this.#beginEntry(entry, dataBytes);
+    if (!isSparse) return this.#beginEntry(entry, dataBytes);
+    this.#state = { kind: 'sparse-map', entry, dataBytes };
   }
 
-  async #beginEntry(entry: TreeEntry, dataBytes: number): Promise<void> {
-    const wait = this.#visitor.begin(entry);
-    if (wait !== undefined) await wait;
-    this.#dataLeft = dataBytes;
-    if (dataBytes > 0) this.#state = { kind: 'data' };
-    else if (entry.type === 'file') await this.#endData();
-    else this.#state = { kind: 'header' };
+  #takePax(sizeBytes: number): void {
+    const bytes = this.#whole(sizeBytes + paddingBytes(sizeBytes));
+    if (bytes === undefined) return;
+    // A copy, since the records are needed when this chunk may be gone.
+    this.#pax = decodePaxRecords(Buffer.from(bytes.subarray(0, sizeBytes)));
+    this.#state = header;
   }
 
   /** The map is whole when as many lines as its first line announces are there; more blocks are gathered until then. */
-  async #takeSparseMap(bytes: Buffer, state: { readonly entry: TreeEntry; readonly dataBytes: number }): Promise<void> {
+  #takeSparseMap({ entry, dataBytes }: Extract<State, { kind: 'sparse-map' }>): Wait {
+    const bytes = this.#whole(Math.max(tarBlockBytes, Math.ceil((this.#gathered.length + 1) / tarBlockBytes) * tarBlockBytes));
+    if (bytes === undefined) return;
     const extents = decodeSparseMap(bytes);
-    if (extents === undefined) {
-      this.#gathered = Buffer.from(bytes);
-      return;
-    }
-    this.#gathered = Buffer.alloc(0);
-    await this.#beginEntry({ ...state.entry, extents }, state.dataBytes - bytes.length);
+    if (extents !== undefined) return this.#beginEntry({ ...entry, extents }, dataBytes - bytes.length);
+    this.#gathered = Buffer.from(bytes);
+  }
+
+  #beginEntry(entry: TreeEntry, dataBytes: number): Wait {
+    this.#dataLeft = dataBytes;
+    if (dataBytes > 0) this.#state = { kind: 'data' };
+    else this.#state = entry.type === 'file' ? { kind: 'file-end' } : header;
+    return this.#visitor.begin(entry);
+  }
+
+  #takeData(): Wait {
+    const piece = this.#next(this.#dataLeft);
+    this.#dataLeft -= piece.length;
+    if (this.#dataLeft === 0) this.#state = { kind: 'file-end' };
+    return this.#visitor.write(piece);
+  }
+
+  #takePadding(): void {
+    this.#paddingLeft -= this.#next(this.#paddingLeft).length;
+    if (this.#paddingLeft === 0) this.#state = header;
   }
 }
 

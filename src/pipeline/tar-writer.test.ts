@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TreeEntry } from '../domain/tree-entry.ts';
@@ -77,7 +78,12 @@ async function read(tar: Buffer, chunkBytes = 7000): Promise<Member[]> {
     write: (bytes) => void members.at(-1)!.chunks.push(Buffer.from(bytes)),
     endFile: () => undefined,
   });
-  for (let position = 0; position < tar.length; position += chunkBytes) await reader.push(tar.subarray(position, position + chunkBytes));
+  for (let position = 0; position < tar.length; position += chunkBytes) {
+    const chunk = Buffer.from(tar.subarray(position, position + chunkBytes));
+    await reader.push(chunk);
+    // Whoever pushed it uses its memory anew.
+    chunk.fill(0xee);
+  }
   reader.end();
   return members.map(({ entry: found, chunks }) => ({ entry: found, data: Buffer.concat(chunks) }));
 }
@@ -222,6 +228,28 @@ describe('TarReader reads what TarWriter writes', () => {
     expect(sparse?.entry.extents).toEqual(extents);
     expect(sparse?.data.equals(data)).toBe(true);
     expect(after?.data.toString()).toBe('x');
+  });
+
+  it('one thing is done with before the next is told, also of an empty file at the very end of a chunk', async () => {
+    const { tar } = await archive([file('a', 'x'), file('empty', ''), file('b', 'y')]);
+    const told: string[] = [];
+    const slowly = async (what: string): Promise<void> => {
+      told.push(what);
+      await nextTurn();
+      told.push('done');
+    };
+    const reader = new TarReader({
+      begin: (begun) => slowly(`begin ${Buffer.from(begun.path).toString()}`),
+      write: (bytes) => slowly(`write ${Buffer.from(bytes).toString()}`),
+      endFile: () => slowly('end'),
+    });
+    const endOfEmpty = 3 * 512;
+    await reader.push(tar.subarray(0, endOfEmpty));
+    const first = ['begin a', 'write x', 'end', 'begin empty', 'end'].flatMap((what) => [what, 'done']);
+    expect(told).toEqual(first);
+    await reader.push(tar.subarray(endOfEmpty));
+    reader.end();
+    expect(told).toEqual([...first, ...['begin b', 'write y', 'end'].flatMap((what) => [what, 'done'])]);
   });
 
   it('an archive cut anywhere, or with a header changed, is refused', async () => {
