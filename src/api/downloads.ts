@@ -11,7 +11,7 @@ import type { Download } from './download.ts';
 import type { RouteInput, RouteReply } from './route.ts';
 
 /** Each holds a file open and memory for what its client has not read yet; one out of an archive, its blocks too. */
-const mostAtOnce = { part: 8, file: 2 } satisfies Record<Download['kind'], number>;
+const mostAtOnce = { part: 8, file: 4 } satisfies Record<Download['kind'], number>;
 const waitingBytes = 1024 * 1024;
 
 type Asking = Pick<RouteInput<unknown, unknown, unknown>, 'header' | 'signal'>;

@@ -140,7 +140,7 @@ describe('one file out of a snapshot', () => {
   });
 
   test('that nobody waits for any more makes room for the next, and is no damage', async () => {
-    for (let download = 0; download < 4; download += 1) {
+    for (let download = 0; download < 6; download += 1) {
       const leave = new AbortController();
       const path = (await pathOf(asked, 'endless.img')).replace('GET ', '');
       const begun = () => fetch(`${asked.service.url}${path}`, { headers: asked.headers, signal: leave.signal });
