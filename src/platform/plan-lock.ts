@@ -34,11 +34,14 @@ interface Holder {
  * @see https://www.sqlite.org/lockingv3.html
  */
 export function openPlanLock(directory: string, clock: Clock): PlanLock {
+  const runs = join(directory, 'runs');
+  // A run that looks for dead ones meets itself: that takes no look at the file, and no second try.
+  const own = new Set<string>();
   return {
     acquire: (plan) => acquire(directory, plan, clock),
     isHeld: (plan) => isHeld(directory, plan),
-    proveAlive: (run) => proveAlive(join(directory, 'runs'), run, clock),
-    isAlive: (run) => isHeld(join(directory, 'runs'), run),
+    proveAlive: (run) => proveAlive(runs, run, { clock, own }),
+    isAlive: async (run) => own.has(run) || (await isHeld(runs, run)),
   };
 }
 
@@ -67,10 +70,16 @@ async function nameHolder(file: string, holder: Holder): Promise<void> {
 }
 
 /** There are many runs: the file goes while the lock is held, and whoever has it open already finds a run that has ended. */
-async function proveAlive(directory: string, run: string, clock: Clock): Promise<AsyncDisposable> {
+async function proveAlive(
+  directory: string,
+  run: string,
+  { clock, own }: { readonly clock: Clock; readonly own: Set<string> },
+): Promise<AsyncDisposable> {
   const held = await acquire(directory, run, clock);
+  own.add(run);
   return {
     async [Symbol.asyncDispose]() {
+      own.delete(run);
       await unlinkIfPresent(lockFiles(directory, run).lock);
       await held[Symbol.asyncDispose]();
     },
