@@ -3,6 +3,7 @@ import { HoldfastError } from '../domain/errors.ts';
 import type { Plan, PlanStore } from '../domain/plan.ts';
 import type { Principal } from '../domain/principal.ts';
 import { firstStore } from '../operations/context.ts';
+import { factsInPages } from '../operations/facts-in-pages.ts';
 import { timestamp } from '../operations/names.ts';
 import type { SnapshotFacts } from '../ports/history.ts';
 import type { ApiContext } from './api-context.ts';
@@ -84,7 +85,7 @@ export class BackupsList {
     const archives: NamedArchive[] = [];
     for (const plan of plans.values()) {
       const planStore = firstStore(plan);
-      for (const facts of await world.history.facts({ plan: plan.name, store: planStore.name }))
+      for await (const facts of factsInPages(world.history, { plan: plan.name, store: planStore.name }))
         for (const file of facts.files) archives.push({ plan, planStore, facts, file });
     }
     archives.sort((a, b) => newestFactsFirst(a.facts, b.facts));

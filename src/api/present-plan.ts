@@ -1,13 +1,12 @@
 import { scheduledVerbs } from '../domain/due.ts';
-import type { PlanState } from '../operations/status.ts';
+import { heldInAll, type PlanState } from '../operations/status.ts';
 import type { ApiContext } from './api-context.ts';
 import type { PlanStatus } from './contract.ts';
 import { presentRun, presentSummary } from './present.ts';
 
 /** How a plan stands, without the runs that the queue knows: those change by the second. */
 export function presentPlan(state: PlanState, preview: ApiContext['preview']): PlanStatus {
-  const { plan, health, snapshots, newestProven, lastRun, lastDrill, isRunning, now } = state;
-  const [newest] = snapshots;
+  const { plan, health, newest, newestProven, lastRun, lastDrill, isRunning, now } = state;
   const { rpoHours, rtoMinutes } = plan.objectives;
   return {
     name: plan.name,
@@ -20,10 +19,12 @@ export function presentPlan(state: PlanState, preview: ApiContext['preview']): P
     lastRun: lastRun === undefined ? null : presentRun(lastRun),
     running: isRunning && lastRun?.end === null ? [presentRun(lastRun)] : [],
     next: nextOf(state, now, preview),
-    snapshots: snapshots.length,
-    sizeBytes: snapshots.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    ...heldInAll(state),
     stores: plan.stores.map(({ name }) => name),
-    copies: state.copies.map((copy) => ({ ...copy, newest: copy.newest === undefined ? null : presentSummary(copy.newest) })),
+    copies: state.copies.map(({ newest: last, newestAt: _, ...copy }) => ({
+      ...copy,
+      newest: last === undefined ? null : presentSummary(last),
+    })),
     sources: plan.sources.map(({ kind, name }) => ({ kind, name })),
     objectives: {
       rpoMs: rpoHours === null ? null : Math.round(rpoHours * 3_600_000),

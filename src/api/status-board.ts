@@ -1,6 +1,6 @@
 import { isHoldfastError } from '../domain/errors.ts';
 import type { Plan } from '../domain/plan.ts';
-import { planStatusOf, type PlanState } from '../operations/status.ts';
+import { type CopyState, planStatusOf, type PlanState } from '../operations/status.ts';
 import type { Trouble } from '../ports/service-state.ts';
 import type { LiveRun } from '../ports/runner.ts';
 import type { ApiContext, StatusBoard } from './api-context.ts';
@@ -30,7 +30,7 @@ class Board implements StatusBoard, AsyncDisposable {
   readonly #listeners = new Set<(status: Status) => void>();
   readonly #states = new Map<string, LiveRun['state']>();
   #plans: readonly PlanStatus[];
-  #held: ReadonlyMap<string, { readonly snapshots: number; readonly sizeBytes: number; readonly newestAt: string | null }> = new Map();
+  #held: ReadonlyMap<string, typeof nothingHeld> = new Map();
   #alerts: Status['alerts'] = [];
   #history: Status['history'] = 'ok';
   #generatedAt: Date;
@@ -161,15 +161,15 @@ class Board implements StatusBoard, AsyncDisposable {
   }
 }
 
-const nothingHeld = { snapshots: 0, sizeBytes: 0, newestAt: null };
+const nothingHeld: Pick<CopyState, 'snapshots' | 'sizeBytes' | 'newestAt'> = { snapshots: 0, sizeBytes: 0, newestAt: null };
 
-function heldBy(states: readonly PlanState[]) {
-  const held = new Map<string, { snapshots: number; sizeBytes: number; newestAt: string | null }>();
-  for (const { store, sizeBytes, createdAt } of states.flatMap(({ snapshots }) => snapshots)) {
+/** Plans may share a store. */
+function heldBy(states: readonly PlanState[]): ReadonlyMap<string, typeof nothingHeld> {
+  const held = new Map<string, typeof nothingHeld>();
+  for (const { store, snapshots, sizeBytes, newestAt } of states.flatMap(({ copies }) => copies)) {
     const known = held.get(store) ?? nothingHeld;
-    const at = new Date(createdAt).toISOString();
-    const newestAt = known.newestAt === null || at > known.newestAt ? at : known.newestAt;
-    held.set(store, { snapshots: known.snapshots + 1, sizeBytes: known.sizeBytes + sizeBytes, newestAt });
+    const newest = known.newestAt === null || (newestAt !== null && newestAt > known.newestAt) ? newestAt : known.newestAt;
+    held.set(store, { snapshots: known.snapshots + snapshots, sizeBytes: known.sizeBytes + sizeBytes, newestAt: newest });
   }
   return held;
 }

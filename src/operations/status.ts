@@ -1,10 +1,11 @@
 import { missedCopies } from '../domain/missed-copies.ts';
 import type { Plan } from '../domain/plan.ts';
-import { bySequence, counts } from '../domain/retention.ts';
+import { counts } from '../domain/retention.ts';
 import { assessHealth, type Health } from '../domain/staleness.ts';
 import type { Verification } from '../domain/snapshot.ts';
 import type { Run, SnapshotFacts } from '../ports/history.ts';
 import type { OperationContext } from './context.ts';
+import { type Held, heldSnapshots } from './held-snapshots.ts';
 
 /** The last few of each verb tell the health; they are asked for apart, so that many of one hide none of the other. */
 const runsRead = 10;
@@ -13,8 +14,7 @@ const runsRead = 10;
 export interface PlanState {
   readonly plan: Plan;
   readonly health: Health;
-  /** In the plan's stores, newest first by sequence; of one in several stores, in the order of the stores. */
-  readonly snapshots: readonly SnapshotFacts[];
+  readonly newest: SnapshotFacts | undefined;
   readonly newestProven: SnapshotFacts | undefined;
   /** One for each store of the plan, in their order. */
   readonly copies: readonly CopyState[];
@@ -27,11 +27,7 @@ export interface PlanState {
 }
 
 /** What a store of a plan holds of it. */
-export interface CopyState {
-  readonly store: string;
-  readonly snapshots: number;
-  readonly sizeBytes: number;
-  readonly newest: SnapshotFacts | undefined;
+export interface CopyState extends Omit<Held, 'candidates'> {
   /** Which it lacks and would keep, and the next backup copies; of the first store none. */
   readonly missed: number;
 }
@@ -39,7 +35,7 @@ export interface CopyState {
 /** `nextDue`: when the plan's schedule first wants a backup after the given moment; null when never. */
 export async function planStatusOf(plan: Plan, context: OperationContext, nextDue: (after: Date) => Date | null): Promise<PlanState> {
   const now = context.clock.now();
-  const snapshots = await snapshotsOf(plan, context);
+  const { held, telling } = await heldSnapshots(plan, context.history);
   const backups = await context.history.runs({ plan: plan.name, verb: 'backup', limit: runsRead });
   const drills = await context.history.runs({ plan: plan.name, verb: 'drill', limit: runsRead });
   const [lastRun] = backups;
@@ -50,38 +46,30 @@ export async function planStatusOf(plan: Plan, context: OperationContext, nextDu
     objectives: plan.objectives,
     drillEvery: plan.drill.every,
     stores: plan.stores.map((store) => store.name),
-    snapshots: snapshots.map((facts) => ({ ...facts, createdAt: new Date(facts.createdAt) })),
+    snapshots: telling.map((facts) => ({ ...facts, createdAt: new Date(facts.createdAt) })),
     runs: [...backups, ...drills].toSorted((a, b) => b.startedAt.getTime() - a.startedAt.getTime()),
     isRunning,
     dueAt: lastRun === undefined ? null : nextDue(lastRun.startedAt),
     now,
   });
-  const newestProven = snapshots.find(counts);
-  const copies = copiesOf(plan, snapshots, now);
-  return { plan, health, snapshots, newestProven, copies, lastRun, lastDrill, nextDueAt: nextDue(now), isRunning, now };
+  const newestProven = telling.find(counts);
+  const copies = copiesOf(plan, held, now);
+  return { plan, health, newest: telling[0], newestProven, copies, lastRun, lastDrill, nextDueAt: nextDue(now), isRunning, now };
 }
 
-function copiesOf({ stores, verify }: Plan, snapshots: readonly SnapshotFacts[], now: Date): CopyState[] {
-  const candidates = snapshots.map((facts) => ({ ...facts, createdAt: new Date(facts.createdAt) }));
-  const first = candidates.filter(({ store }) => store === stores[0]?.name);
+function copiesOf({ stores, verify }: Plan, held: readonly Held[], now: Date): CopyState[] {
+  const first = held[0]?.candidates ?? [];
   const verification: Verification = verify === 'none' ? { kind: 'unverified' } : { kind: 'passed', depth: verify, at: now };
-  return stores.map(({ name, keep }) => {
-    const here = candidates.filter(({ store }) => store === name);
-    return {
-      store: name,
-      snapshots: here.length,
-      sizeBytes: here.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-      newest: snapshots.find(({ store }) => store === name),
-      missed: missedCopies({ first, here, keep, verification, now }).length,
-    };
+  return held.map(({ candidates: here, ...copy }, index) => {
+    const keep = stores[index]?.keep ?? null;
+    return { ...copy, missed: missedCopies({ first, here, keep, verification, now }).length };
   });
 }
 
-/** The history may know other stores that the plan does not name any more. */
-async function snapshotsOf(plan: Plan, { history }: OperationContext): Promise<SnapshotFacts[]> {
-  const order = new Map(plan.stores.map(({ name }, index) => [name, index]));
-  const known = await history.facts({ plan: plan.name });
-  return known
-    .filter(({ store }) => order.has(store))
-    .toSorted((a, b) => bySequence(a, b) || (order.get(a.store) ?? 0) - (order.get(b.store) ?? 0));
+/** In all stores together. */
+export function heldInAll({ copies }: Pick<PlanState, 'copies'>): { readonly snapshots: number; readonly sizeBytes: number } {
+  return {
+    snapshots: copies.reduce((sum, { snapshots }) => sum + snapshots, 0),
+    sizeBytes: copies.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  };
 }

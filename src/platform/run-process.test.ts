@@ -23,6 +23,12 @@ test('a worker is handed its work, and its report is the end', async () => {
   expect(processStart(running.pid)).toBeNull();
 });
 
+test('a worker is as fast as it can be, however small the service is', async () => {
+  vi.spyOn(process, 'execArgv', 'get').mockReturnValue(['--optimize-for-size', '--max-semi-space-size=2']);
+  expect(await launch('ends').running.ended).toMatchObject({ details: { reason: '--max-semi-space-size=2' } });
+  vi.restoreAllMocks();
+});
+
 test('a worker that dies without a word gives a failed run', async () => {
   const { running } = launch('dies');
   expect(await running.ended).toMatchObject({

@@ -123,16 +123,16 @@ export class Watch {
     return now.getTime() > Math.min(due + graceMs, this.#startedAt.getTime() + firstSnapshotMs);
   }
 
-  #storeFindings({ plan, snapshots }: PlanState, open: readonly Trouble[]): Finding[] {
-    const newestBytes = snapshots[0]?.sizeBytes ?? 0;
+  #storeFindings({ plan, newest, copies }: PlanState, open: readonly Trouble[]): Finding[] {
+    const newestBytes = newest?.sizeBytes ?? 0;
     return this.#world
       .stores()
       .filter(({ plans }) => plans.includes(plan.name))
       .flatMap((store) => {
         const wasLow = open.some((trouble) => trouble.plan === plan.name && trouble.subject === `space:${store.name}`);
-        const newest = snapshots.find((snapshot) => snapshot.store === store.name);
+        const last = copies.find((copy) => copy.store === store.name)?.newest;
         return [
-          ...unreachable(plan, store, newest?.createdAt ?? null),
+          ...unreachable(plan, store, last?.createdAt ?? null),
           ...low(plan, store, { newestBytes, factor: wasLow ? enoughAgain : 1 }),
         ];
       });

@@ -1,4 +1,5 @@
 import type { Plan } from '../../domain/plan.ts';
+import { factsInPages } from '../../operations/facts-in-pages.ts';
 import type { History, Run, RunTotal, Verb } from '../../ports/history.ts';
 
 /** What metrics need of the history. */
@@ -40,7 +41,7 @@ async function read(history: History, plans: readonly string[]): Promise<Figures
     if (last !== undefined) runs.push(last);
   }
   const kept = new Map<string, Kept>();
-  for (const { plan, store, sizeBytes, createdAt } of await history.facts({})) {
+  for await (const { plan, store, sizeBytes, createdAt } of factsInPages(history, {})) {
     const before = kept.get(`${plan}\n${store}`) ?? { plan, store, snapshots: 0, sizeBytes: 0, newestAt: new Date(createdAt) };
     kept.set(`${plan}\n${store}`, { ...before, snapshots: before.snapshots + 1, sizeBytes: before.sizeBytes + sizeBytes });
   }

@@ -4,7 +4,7 @@ import { formatAge, formatDuration } from '../../domain/duration.ts';
 import { HoldfastError } from '../../domain/errors.ts';
 import { choosePlan, refresh } from '../../operations/choose.ts';
 import type { OpenWorld } from '../../operations/context.ts';
-import { planStatusOf, type PlanState } from '../../operations/status.ts';
+import { heldInAll, planStatusOf, type PlanState } from '../../operations/status.ts';
 import type { Run, SnapshotFacts } from '../../ports/history.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { warnOfTrouble } from '../warn-of-trouble.ts';
@@ -48,18 +48,15 @@ function noPlans(): HoldfastError {
   });
 }
 
-async function statusJson(
-  { plan, health, snapshots, newestProven, lastRun, lastDrill, nextDueAt, isRunning }: PlanState,
-  world: OpenWorld,
-) {
+async function statusJson(status: PlanState, world: OpenWorld) {
+  const { plan, health, newest, newestProven, lastRun, lastDrill, nextDueAt, isRunning } = status;
   return {
     plan: plan.name,
     health: health.kind,
     reasons: health.reasons,
     running: isRunning,
-    snapshots: snapshots.length,
-    sizeBytes: totalBytes(snapshots),
-    newest: await snapshotJson(snapshots[0], world),
+    ...heldInAll(status),
+    newest: await snapshotJson(newest, world),
     newestVerified: await snapshotJson(newestProven, world),
     lastRun: lastRun ?? null,
     lastDrill: lastDrill ?? null,
@@ -72,12 +69,9 @@ async function snapshotJson(facts: SnapshotFacts | undefined, { history }: OpenW
   return summary === undefined ? null : toJson(summary);
 }
 
-function totalBytes(snapshots: readonly SnapshotFacts[]): number {
-  return snapshots.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-}
-
 function describe(status: PlanState, terminal: Terminal): string {
-  const { plan, health, snapshots, newestProven, lastRun, lastDrill, nextDueAt, now } = status;
+  const { plan, health, newestProven, lastRun, lastDrill, nextDueAt, now } = status;
+  const { snapshots, sizeBytes } = heldInAll(status);
   const colour = ({ healthy: 'good', warning: 'doubtful', critical: 'bad' } as const)[health.kind];
   const facts: [string, string][] = [
     [
@@ -88,7 +82,7 @@ function describe(status: PlanState, terminal: Terminal): string {
     ],
     ['Newest proven', newestProven === undefined ? 'none' : `${newestProven.id}, ${formatAge(new Date(newestProven.createdAt), now)}`],
     ['Last drill', lastDrill === undefined ? 'never' : drillText(lastDrill, now)],
-    ['Snapshots', `${snapshots.length}, ${formatBytes(totalBytes(snapshots))} in ${plan.stores.map((store) => store.name).join(', ')}`],
+    ['Snapshots', `${snapshots}, ${formatBytes(sizeBytes)} in ${plan.stores.map((store) => store.name).join(', ')}`],
     ...(nextDueAt === null ? [] : [['Next due', nextDueAt.toISOString()] as [string, string]]),
   ];
   return [
