@@ -40,8 +40,7 @@ export class AttributeWriter {
 
   /** The order matters: a change of owner drops set-id bits and capabilities, and all of it comes before the time. */
   apply(made: Made, attributes: Attributes): void {
-    const path = shown(attributes.path);
-    const { uid, gid, mode, xattrs, mtimeNs } = attributes;
+    const { path, uid, gid, mode, xattrs, mtimeNs } = attributes;
     const ownsAlready = uid === this.#ownUid && gid === this.#ownGid && !this.#options.inherits;
     if (this.#options.owners && !ownsAlready) this.#try('owners could not be set', path, () => setOwner(made.file, uid, gid));
     if (this.#options.inherits && made.mode !== null) this.#dropInherited(made, path);
@@ -69,7 +68,7 @@ export class AttributeWriter {
     { name, value, path }: { readonly name: string; readonly value: Uint8Array; readonly path: string },
   ): void {
     const { posix, remarks } = this.#options;
-    if (posix === undefined) remarks.add(`extended attribute ${name} could not be set (no calls into the C library here)`, path);
+    if (posix === undefined) remarks.add(`extended attribute ${name} could not be set (no calls into the C library here)`, shown(path));
     else this.#try(`extended attribute ${name} could not be set`, path, () => posix.writeXattr(file, name, value));
   }
 
@@ -86,7 +85,7 @@ export class AttributeWriter {
       set();
     } catch (error) {
       if (!isSystemError(error) || fatal.has(error.code)) throw error;
-      this.#options.remarks.add(`${kind} (${error.code})`, path);
+      this.#options.remarks.add(`${kind} (${error.code})`, shown(path));
     }
   }
 }

@@ -270,10 +270,10 @@ describe('writing', () => {
   test('says what the file system did not take, once for each kind', async () => {
     const xattrs = new Map([['user.large', Buffer.alloc(60_000)]]);
     const given = ['a', 'b', 'c'].map((name) => ({ name, content: name, xattrs }));
-    const { remarks } = await restore([...given, { name: 'd', content: 'd', xattrs: new Map([['nonsense', Buffer.from('x')]]) }]);
+    const { remarks } = await restore([...given, { name: 'd\n', content: 'd', xattrs: new Map([['nonsense', Buffer.from('x')]]) }]);
     expect(remarks).toEqual([
       expect.stringMatching(/^extended attribute user\.large could not be set \(E\w+\): "a" and 2 more$/),
-      expect.stringMatching(/^extended attribute nonsense could not be set \(E\w+\): "d"$/),
+      expect.stringMatching(/^extended attribute nonsense could not be set \(E\w+\): "d\\x0a"$/),
     ]);
     expect(readFileSync(join(base, 'out/c'), 'utf8')).toBe('c');
   });
