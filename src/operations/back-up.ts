@@ -1,4 +1,4 @@
-import { HoldfastError, throwIfAborted } from '../domain/errors.ts';
+import { HoldfastError, isHoldfastError, throwIfAborted } from '../domain/errors.ts';
 import { manifestFormat, manifestVersion } from '../domain/manifest.ts';
 import type { Issue, Manifest, UnitRecord } from '../domain/manifest.ts';
 import { worstOutcome } from '../domain/outcome.ts';
@@ -7,7 +7,7 @@ import type { Plan, PlanSource } from '../domain/plan.ts';
 import { snapshotSizeBytes } from '../domain/snapshot.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { DumpEngine } from '../ports/dump-engine.ts';
-import type { Store } from '../ports/store.ts';
+import type { SnapshotWriter, Store } from '../ports/store.ts';
 import type { Source } from '../ports/source.ts';
 import { firstStore, type OperationContext } from './context.ts';
 import { copyToStore } from './copy-to-store.ts';
@@ -146,10 +146,10 @@ async function makeSnapshot(
   const units = await sources.units(signal);
   requireDistinct(plan, units);
   const tallies = await DatabaseTallies.before({ plan, units, earlier: making.before.earlier }, context);
-  const names = await freeNames(plan, units, { store, taken: making.before.ids, signal, now: context.clock.now() });
-  const partNames = [...names.parts.map((part) => part.name), ...(names.contents === null ? [] : [names.contents])];
   const cipher = await context.openCipher(plan.encryption);
-  await using writer = await store.begin({ id: names.id, plan: plan.name, partNames }, signal);
+  const begun = await beginSnapshot(plan, units, { store, taken: making.before.ids, signal, now: context.clock.now() });
+  const { names } = begun;
+  await using writer = begun.writer;
   const describe = (written: WrittenArchive): Promise<Manifest> => describeSnapshot(plan, { names, making, written, tallies }, context);
   const metadata = async (written: Omit<WrittenArchive, 'parts'>): Promise<Uint8Array> =>
     bundleMetadata(await describe({ ...written, parts: [] }));
@@ -230,12 +230,28 @@ interface FreeNames {
   readonly now: Date;
 }
 
-/** Names of this moment, or of the first later second whose names are all free. The clock may have been set back. */
-async function freeNames(plan: Plan, units: readonly SourcedUnit[], options: FreeNames): Promise<SnapshotNames> {
-  const ids = new Set([...(await options.store.listNames(options.signal)), ...options.taken]);
+/** Another plan that shares the store may begin at the same moment, with the same names: then a later second is tried. */
+const mostCollisions = 20;
+
+/** Under names of this moment, or of the first later second whose names are all free. The clock may have been set back. */
+async function beginSnapshot(
+  plan: Plan,
+  units: readonly SourcedUnit[],
+  options: FreeNames,
+): Promise<{ readonly names: SnapshotNames; readonly writer: SnapshotWriter }> {
+  const { store, signal, now } = options;
+  const ids = new Set([...(await store.listNames(signal)), ...options.taken]);
+  let collisions = 0;
   for (let second = 0; ; second++) {
-    const names = snapshotNames(plan, units, new Date(options.now.getTime() + second * 1000));
-    if (!ids.has(names.id) && (await areFree(names, options))) return { ...names, createdAt: options.now };
+    const names = { ...snapshotNames(plan, units, new Date(now.getTime() + second * 1000)), createdAt: now };
+    if (ids.has(names.id) || !(await areFree(names, options))) continue;
+    const partNames = [...names.parts.map((part) => part.name), ...(names.contents === null ? [] : [names.contents])];
+    try {
+      return { names, writer: await store.begin({ id: names.id, plan: plan.name, partNames }, signal) };
+    } catch (error) {
+      collisions += 1;
+      if (!isHoldfastError(error, 'NAME_TAKEN') || collisions === mostCollisions) throw error;
+    }
   }
 }
 

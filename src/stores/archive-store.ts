@@ -7,6 +7,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { ObjectStat, ObjectStore } from '../ports/object-store.ts';
 import type { ByteRange, SnapshotIntent, SnapshotWriter, Store, StoredManifest } from '../ports/store.ts';
+import { readIntents } from './announcements.ts';
 import { backupIntentNameOf, checkPartName, idOfManifest, manifestNameOf, removalIntentNameOf } from './archive-names.ts';
 import { encodeIntent, newIntent } from './intent.ts';
 import type { Intent } from './intent.ts';
@@ -60,10 +61,22 @@ class ArchiveStore implements Store {
     const writer = new ObjectSnapshotWriter(intent, this.#options);
     try {
       if ((await this.#objects.stat(manifestNameOf(intent.id), signal)) !== undefined) throw snapshotExists(intent.id);
+      await this.#requireUnclaimed(intent, signal);
       return writer;
     } catch (error) {
       await writer[Symbol.asyncDispose]();
       throw error;
+    }
+  }
+
+  /** Of two runs that announce the same part at the same time at least one sees the other's announcement. */
+  async #requireUnclaimed({ id, partNames }: SnapshotIntent, signal: AbortSignal): Promise<void> {
+    const names: string[] = [];
+    for await (const { name } of this.#objects.list(signal)) names.push(name);
+    const others = (await readIntents(names, this.#options, signal)).filter((intent) => intent.verb === 'backup' && intent.id !== id);
+    for (const other of others) {
+      const claimed = other.partNames.find((name) => partNames.includes(name));
+      if (claimed !== undefined) throw partClaimed(claimed, other);
     }
   }
 
@@ -198,6 +211,12 @@ function isProbeCollision(error: unknown): boolean {
 function snapshotExists(id: string): HoldfastError {
   return new HoldfastError('NAME_TAKEN', `Cannot begin snapshot "${id}": the store has one of that name already`, {
     hint: 'Run the backup again: a snapshot is named for the second it began',
+  });
+}
+
+function partClaimed(name: string, { id }: Intent): HoldfastError {
+  return new HoldfastError('NAME_TAKEN', `Cannot store "${name}": the snapshot "${id}", which is being made, has a part of that name`, {
+    hint: 'Run the command again when that has ended; if no run goes on, a backup of that plan cleans up what was announced',
   });
 }
 

@@ -2,18 +2,9 @@ import { isHoldfastError } from '../domain/errors.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import type { Log } from '../ports/log.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import {
-  backupIntentNameOf,
-  belongsToPlan,
-  idOfBackupIntent,
-  idOfManifest,
-  idOfRemovalIntent,
-  manifestNameOf,
-  removalIntentNameOf,
-} from './archive-names.ts';
-import { decodeIntent } from './intent.ts';
+import { intentNameOf, readIntents } from './announcements.ts';
+import { belongsToPlan, idOfManifest, manifestNameOf } from './archive-names.ts';
 import type { Intent } from './intent.ts';
-import { readRecord } from './manifest-object.ts';
 
 /** An announcement of another installation is taken for dead after this long: no run lasts two days. */
 const foreignIntentLifeMs = 48 * 3_600_000;
@@ -52,31 +43,7 @@ async function look(world: SweepWorld, signal: AbortSignal): Promise<Place> {
   for await (const { name } of world.objects.list(signal)) names.add(name);
   const unfinished = new Set<string>();
   for await (const name of world.objects.unfinished(signal)) unfinished.add(name);
-  const intents: Intent[] = [];
-  for (const name of names) {
-    const intent = await readIntent(name, world, signal);
-    if (intent !== undefined) intents.push(intent);
-  }
-  return { names, unfinished, intents };
-}
-
-async function readIntent(name: string, world: SweepWorld, signal: AbortSignal): Promise<Intent | undefined> {
-  if (idOfBackupIntent(name) === undefined && idOfRemovalIntent(name) === undefined) return undefined;
-  try {
-    const intent = decodeIntent(await readRecord(world.objects, name, signal), name);
-    if (intentNameOf(intent) === name) return intent;
-    world.log.warn(`Left "${name}" alone: it announces another snapshot than its name says`, { announces: intent.id });
-  } catch (error) {
-    // Another plan's run may have ended, and taken its announcement with it.
-    if (isHoldfastError(error, 'OBJECT_MISSING')) return undefined;
-    if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
-    world.log.warn(`Left "${name}" alone: it cannot be read`, { error: error.message });
-  }
-  return undefined;
-}
-
-function intentNameOf(intent: Intent): string {
-  return intent.verb === 'backup' ? backupIntentNameOf(intent.id) : removalIntentNameOf(intent.id);
+  return { names, unfinished, intents: await readIntents(names, world, signal) };
 }
 
 /** The plan's lock is ours, so our own announcements are of dead runs; those of another installation once they are old. */

@@ -107,6 +107,9 @@ describeContractTests('the store contract', {
         return writer.put(name, body, signal);
       },
     })),
+    'a part that was announced is refused to every other snapshot': broken(({ store }) => ({
+      begin: (intent, signal) => store.begin(intent.plan === 'office' ? { ...intent, partNames: [] } : intent, signal),
+    })),
     'snapshot and part names that could leave the place are refused': broken(({ store }) => ({
       begin: (intent, signal) => store.begin({ ...intent, partNames: [] }, signal),
     })),

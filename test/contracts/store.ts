@@ -120,6 +120,14 @@ export const storeClauses: readonly Clause<StoreSubject>[] = [
     );
     await expectParts(store, parts);
   }),
+  clause('a part that was announced is refused to every other snapshot', async (store) => {
+    await using writer = await begin(store);
+    await expectCode('NAME_TAKEN', store.begin({ id: 'office-20260101-020000', plan: 'office', partNames: [firstPart] }, never));
+    await put(writer, firstPart);
+    await put(writer, secondPart);
+    await writer.commit(sampleManifest(id, { parts }), never);
+    await expectParts(store, parts);
+  }),
   clause('snapshot and part names that could leave the place are refused', async (store) => {
     for (const bad of ['../up', 'a/b', '.hidden', 'x'.repeat(300), '']) {
       await expectCode('NAME_INVALID', store.begin({ id: bad === '' ? '.x' : bad, plan, partNames: [] }, never));

@@ -1,5 +1,7 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Listed, type Report } from './holdfast.ts';
+import { install, type Listed, type Report } from './holdfast.ts';
 import { protectNotes } from './protected-notes.ts';
 
 describe('two runs of one plan at once', () => {
@@ -39,6 +41,21 @@ describe('two runs of one plan at once', () => {
     const listed = await notes.installation.json<Listed[]>(['list']);
     expect(listed.map(({ id }) => id).toSorted()).toEqual(begun.toSorted());
   });
+});
+
+it('plans that share a store, and begin in the same second to make archives of the same name, all succeed', async () => {
+  await using installation = await install();
+  const tree = join(installation.directory, 'notes');
+  await mkdir(tree);
+  await writeFile(join(tree, 'a'), 'one');
+  const names = ['one', 'two', 'three'];
+  const stores = `stores: [{ kind: local, path: "${installation.store}" }]`;
+  const plans = names.map((name) => `  ${name}: { sources: [{ kind: files, name: notes, paths: ["${tree}"] }], ${stores} }`);
+  await installation.configure(`plans:\n${plans.join('\n')}\n`);
+  const ended = await Promise.all(names.map((name) => installation.run(['backup', name, '--json'])));
+  expect(ended.map(({ exitCode, stderr }) => [exitCode, stderr])).toEqual(names.map(() => [0, '']));
+  const listed = await installation.json<Listed[]>(['list']);
+  expect(new Set(listed.flatMap(({ parts }) => parts)).size).toBe(2 * names.length);
 });
 
 async function waitForLock(client: { query(sql: string): Promise<{ rows: { waiting: number }[] }> }): Promise<void> {
