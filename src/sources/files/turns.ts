@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { throwIfAborted } from '../../domain/errors.ts';
 
-/** About a millisecond of reading. */
-const turnBytes = 1 << 20;
+/** About half a millisecond of reading: work on other threads waits for its turn here. */
+const turnBytes = 1 << 19;
 
 /** Reading is synchronous, which is fastest; this lets timers, signals and the other ends of streams have their turn. */
 export class Turns {
