@@ -8,6 +8,7 @@ COPY scripts/build-web.ts scripts/
 RUN npm ci --no-audit --no-fund
 COPY . .
 RUN node --disable-warning=ExperimentalWarning scripts/build-web.ts \
+ && node --disable-warning=ExperimentalWarning scripts/bundle-libraries.ts \
  && npm prune --omit=dev --no-audit --no-fund \
  && rm -rf scripts test bench package-lock.json src/web \
  && find src -name '*.test.ts' -delete

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Brings node_modules in step with package-lock.json, the pinned Node included, and the built dashboard in step with its
-# sources. Says what it does on stderr.
+# sources, and the libraries that are loaded as one file. Says what it does on stderr.
 set -eu
 cd -- "${0%/*}/.."
 
@@ -20,6 +20,16 @@ build_dashboard() {
     printf 'Cannot build the dashboard, see above; all else works without it\n' >&2
 }
 
+# Commands start in half the time with it.
+bundle_libraries() {
+  built=dist/libraries/built
+  if [ -f "$built" ] && [ -z "$(find package-lock.json scripts/bundle-libraries.ts -newer "$built" | head -n 1)" ]; then
+    return 0
+  fi
+  node_modules/node/bin/node --disable-warning=ExperimentalWarning scripts/bundle-libraries.ts >&2 ||
+    printf 'Cannot bundle the libraries, see above; all works without that, and starts slower\n' >&2
+}
+
 # Two commands started at once in a fresh clone: the second waits, and finds the work done.
 if command -v flock >/dev/null 2>&1; then
   exec 9<package-lock.json
@@ -27,6 +37,7 @@ if command -v flock >/dev/null 2>&1; then
 fi
 
 if in_step; then
+  bundle_libraries
   build_dashboard
   exit 0
 fi
@@ -40,4 +51,5 @@ if ! npm ci --loglevel=error --no-progress 9<&- >&2; then
   printf 'Cannot install what Holdfast needs: npm ci failed, see above\nRun the command again when the package registry can be reached.\n' >&2
   exit 1
 fi
+bundle_libraries
 build_dashboard
