@@ -19,9 +19,11 @@ await writeFile(join(target, 'built'), '');
 async function bundle(name: string): Promise<string> {
   const { version } = JSON.parse(await readFile(join(root, 'node_modules', name, 'package.json'), 'utf8')) as { version: string };
   const file = `${name}@${version}.mjs`;
-  const defaultExport = 'default' in (await import(name)) ? `export { default } from '${name}';` : '';
+  const names = exportsOf(await import(name));
   const { outputFiles } = await build({
-    stdin: { contents: `export * from '${name}';${defaultExport}`, resolveDir: root },
+    // By their names: of a CommonJS library `*` would be nothing.
+    stdin: { contents: `export { ${names.join(', ')} } from '${name}';`, resolveDir: root },
+    banner: { js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);` },
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -30,8 +32,16 @@ async function bundle(name: string): Promise<string> {
     logLevel: 'warning',
   });
   // Whole or not at all: a command may start meanwhile.
-  const temporary = join(target, `.${file}.${process.pid}`);
+  const temporary = join(target, `.${process.pid}.${file}`);
   await writeFile(temporary, outputFiles[0]!.contents);
+  const found = exportsOf(await import(temporary));
+  if (found.join() !== names.join()) throw new Error(`The bundle of ${name} exports ${found.join(', ')}; it should: ${names.join(', ')}`);
   await rename(temporary, join(target, file));
   return file;
+}
+
+function exportsOf(module: object): string[] {
+  return Object.keys(module)
+    .filter((name) => name !== 'module.exports')
+    .toSorted();
 }
