@@ -22,6 +22,8 @@ export interface Row {
 
 /** Rows that share a rival: measured in turns, so that a slow minute of the machine falls on all of them. */
 export interface Comparison {
+  /** Reads all that they read, before each is measured: a file system's cache keeps nothing for sure. */
+  readonly warmUp: string;
   readonly rival: Contender & { readonly title: string };
   readonly rows: readonly Row[];
 }
@@ -41,12 +43,12 @@ export interface RowResult {
   readonly ratio: number;
 }
 
-export async function compare({ rival, rows }: Comparison, rounds: number): Promise<RowResult[]> {
+export async function compare({ warmUp, rival, rows }: Comparison, rounds: number): Promise<RowResult[]> {
   const contenders = [{ name: rival.title, contender: rival as Contender }, ...rows];
   const measured = contenders.map((): { measurement: Measurement; sizeBytes: number | null }[] => []);
   for (let round = 1; round <= rounds; round++) {
     for (const [index, { name, contender }] of contenders.entries()) {
-      const run = await measureOnce(contender);
+      const run = await measureOnce(contender, warmUp);
       measured[index]?.push(run);
       say(`  round ${round}/${rounds}  ${name}: ${run.measurement.seconds.toFixed(2)} s`);
     }
@@ -60,15 +62,16 @@ export async function compare({ rival, rows }: Comparison, rounds: number): Prom
 }
 
 /** What the preparation left to write must not be charged to the run. */
-async function measureOnce(contender: Contender): Promise<{ measurement: Measurement; sizeBytes: number | null }> {
+async function measureOnce(contender: Contender, warmUp: string | null): Promise<{ measurement: Measurement; sizeBytes: number | null }> {
   await contender.prepare?.();
   await runShell('sync');
+  if (warmUp !== null) await runShell(warmUp);
   const measurement = await measureShell(contender.line, contender.environment);
   return { measurement, sizeBytes: contender.sizeBytes?.() ?? null };
 }
 
 export async function measureAlone(contender: Contender): Promise<Runs> {
-  return summarise([await measureOnce(contender)]);
+  return summarise([await measureOnce(contender, null)]);
 }
 
 function summarise(runs: readonly { measurement: Measurement; sizeBytes: number | null }[]): Runs {
