@@ -15,7 +15,7 @@ export interface TableCopy {
 /** Copying smaller tables ourselves would win nothing over pg_dump. */
 const smallestTableBytes = 16 * 1024 * 1024;
 /** Of the table as it is stored; out-of-line values may make the text larger or smaller. */
-const pieceBytes = 4 * 1024 * 1024;
+const pieceBytes = 2 * 1024 * 1024;
 /** What PostgreSQL is compiled with; another size only makes pieces larger or smaller. */
 const blockBytes = 8192;
 /** Since then a range of row addresses is read without scanning the whole table. */

@@ -43,7 +43,7 @@ interface Job {
  * piece fits below the limit as a rule, so that a connection seldom has to stop in the middle of one.
  */
 const piecesAhead = 2;
-const pieceLimitBytes = 5 * 1024 * 1024;
+const pieceLimitBytes = 3 * 1024 * 1024;
 
 /**
  * Connections that copy ahead of what is being written. Pieces are written in the tables' physical order, whatever order
