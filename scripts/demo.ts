@@ -59,7 +59,9 @@ await step('7. Is my data safe?', ['status']);
 
 const shown = (command: string): string => `  ${relative(process.cwd(), holdfast) || holdfast} ${command}`;
 console.log(bold('Try next') + " (the demo's database server is stopped now; its backups are still there)");
-console.log(`  export HOLDFAST_CONFIG=${environment['HOLDFAST_CONFIG']} HOLDFAST_DATA_DIR=${environment['HOLDFAST_DATA_DIR']}`);
+console.log(
+  `  export HOLDFAST_CONFIG=${environment['HOLDFAST_CONFIG']} HOLDFAST_DATA_DIR=${environment['HOLDFAST_DATA_DIR']} \\\n    DATABASE_URL=${environment['DATABASE_URL']}`,
+);
 for (const command of [
   'list',
   `show ${await newestSnapshot()}`,
