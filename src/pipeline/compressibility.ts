@@ -20,6 +20,11 @@ export function looksIncompressible(block: Uint8Array, deflate: Deflate): boolea
   );
 }
 
+/** What a block takes at most when it is compressed after all: noise grows a little. */
+export function worstCaseBytes(sizeBytes: number): number {
+  return sizeBytes + (sizeBytes >> 8) + 4096;
+}
+
 function sampleOffsets(sizeBytes: number): number[] {
   const last = sizeBytes - sampleBytes;
   return [Math.floor(last * 0.1), Math.floor(last * 0.5), Math.floor(last * 0.9)];

@@ -1,6 +1,6 @@
 import type { Deflate } from '../ports/deflate.ts';
 import type { Codec } from './codec.ts';
-import { looksIncompressible } from './compressibility.ts';
+import { looksIncompressible, worstCaseBytes } from './compressibility.ts';
 
 /**
  * Each block is one gzip member (RFC 1952 section 2.2 lets a file be several). Its header carries an extra field `HF`
@@ -58,7 +58,7 @@ function frameLength(input: Uint8Array): number | undefined {
 }
 
 function roomFor(sizeBytes: number): Uint8Array {
-  return Buffer.allocUnsafeSlow(sizeBytes + (sizeBytes >> 8) + 4096);
+  return Buffer.allocUnsafeSlow(worstCaseBytes(sizeBytes));
 }
 
 /** Returns the length of the member, which stands at the start of `into`. */

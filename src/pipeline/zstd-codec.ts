@@ -1,7 +1,7 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Deflate } from '../ports/deflate.ts';
 import type { Codec } from './codec.ts';
-import { looksIncompressible } from './compressibility.ts';
+import { looksIncompressible, worstCaseBytes } from './compressibility.ts';
 
 /** RFC 8878 section 3.1.1: a file may be any number of frames, one after the other. Each block is one. */
 const magic = 0xfd2fb528;
@@ -23,7 +23,7 @@ export function zstdCodec(deflate: Deflate): Codec {
       if (looksIncompressible(block, deflate)) return rawFrame(block);
       return zstdCompressSync(block, {
         // With room for the worst case zstd compresses straight from one buffer into the other.
-        chunkSize: block.length + (block.length >> 8) + 4096,
+        chunkSize: worstCaseBytes(block.length),
         pledgedSrcSize: block.length,
         params: { [constants.ZSTD_c_compressionLevel]: level },
       });
