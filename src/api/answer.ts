@@ -91,8 +91,13 @@ function readInput(request: FastifyRequest, { route, schemas }: { route: AnyRout
     base: seen.base,
     idempotencyKey: idempotencyKeyOf(route, header('idempotency-key')),
     header,
-    signal: route.act === undefined ? gone.signal : new AbortController().signal,
+    signal: endsWithItsClient(route) ? gone.signal : new AbortController().signal,
   };
+}
+
+/** What only reads is done for whoever waits for it, also when it is written down who read. */
+function endsWithItsClient({ method, act }: AnyRoute): boolean {
+  return method === 'GET' || act === undefined;
 }
 
 /** Plans that a token is not bound to do not exist for it. */

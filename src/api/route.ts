@@ -21,7 +21,7 @@ export interface RouteShape<Params, Query, Body> {
   readonly idempotencyKey?: 'required' | 'accepted';
   /** Success replies by status; null for no body, a media type for what is not JSON. */
   readonly replies: Readonly<Record<number, z.ZodType | string | null>>;
-  /** Goes into the audit when the route acts: `restore`, `delete`, `token-create`. Absent: it only reads. */
+  /** Goes into the audit: `restore`, `delete`, `token-create`, and of what only reads `download`. */
   readonly act?: string;
 }
 
@@ -41,7 +41,7 @@ export interface RouteInput<Params, Query, Body> {
   /** For the run that the act starts, if it starts one: with it a run is known again by the key of its request. */
   readonly runKey: string;
   readonly header: (name: string) => string | undefined;
-  /** Fires when the client goes away; never for an act, which goes on to its end and into the audit without it. */
+  /** Fires when the client goes away; never for an act that changes something, which goes on to its end and into the audit without it. */
   readonly signal: AbortSignal;
 }
 

@@ -341,9 +341,10 @@ describe('a client that leaves', () => {
     expect(await act.service.state.audit.entries({ limit: 9 })).toMatchObject([{ act: 'hold', result: 'done' }]);
   });
 
-  test('ends what is read for it, which is no error', async () => {
+  test.each([{}, { act: 'look' }])('ends what is read for it, which is no error: %j', async (audited) => {
     const [begun, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const reading = route({
+      ...audited,
       method: 'GET',
       path: '/api/v1/slow',
       id: 'readSlowly',
