@@ -7,9 +7,20 @@ export const pageQuery = {
   before: z.string().min(1).max(2000).optional().describe('`next` of the page before'),
 };
 
-/** A place in a list, opaque to whoever is given it. */
+/** A place in a list, opaque to whoever is given it. @internal */
 export function cursorOf(place: object): string {
   return Buffer.from(JSON.stringify(place)).toString('base64url');
+}
+
+/** Items of a page, for which one more was asked than it holds: that one tells that there is a next page. */
+export function pageOf<T>(
+  found: readonly T[],
+  limit: number,
+  placeOfItem: (item: T) => object,
+): { readonly items: readonly T[]; readonly next: string | null } {
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
+  return { items, next: found.length > limit && last !== undefined ? cursorOf(placeOfItem(last)) : null };
 }
 
 /** The place that a cursor stands for; undefined without one. Throws `REQUEST_INVALID` for what no page gave. */

@@ -5,7 +5,7 @@ import type { Run, RunFilter } from '../ports/history.ts';
 import type { LiveRun } from '../ports/runner.ts';
 import type { ApiContext } from './api-context.ts';
 import type { ApiRun, ApiRunDetail } from './contract.ts';
-import { cursorOf, placeOf } from './cursors.ts';
+import { pageOf, placeOf } from './cursors.ts';
 import { presentLive, presentRun } from './present.ts';
 import { boundTo, sees } from './sight.ts';
 
@@ -57,16 +57,12 @@ export async function runsSeen(
     found.push(...(await world.history.runs({ ...filter, ...ofPlan, limit: limit + 1, ...(key === undefined ? {} : { before: key }) })));
   }
   const ordered = plans.length === 1 ? found : found.toSorted((a, b) => Number(b.id) - Number(a.id));
-  const runs = ordered.slice(0, limit);
-  const items = runs.map((run) => presentRun(run, queue.find(run.key)));
+  const { items, next } = pageOf(ordered, limit, (run) => ({ key: run.key }));
   const known = new Set(ordered.map((run) => run.key));
   const unrecorded =
     key === undefined ? queue.live().filter((live) => isWanted(live, filter, principal) && !known.has(live.request.key)) : [];
-  const last = runs.at(-1);
-  return {
-    items: [...unrecorded.map(presentLive).toReversed(), ...items],
-    next: ordered.length > limit && last !== undefined ? cursorOf({ key: last.key }) : null,
-  };
+  const recorded = items.map((run) => presentRun(run, queue.find(run.key)));
+  return { items: [...unrecorded.map(presentLive).toReversed(), ...recorded], next };
 }
 
 /** One question to the history for each plan that a token is bound to; a single one for everybody else. */

@@ -3,7 +3,7 @@ import type { Principal } from '../domain/principal.ts';
 import type { SnapshotFacts } from '../ports/history.ts';
 import type { ApiContext } from './api-context.ts';
 import type { ApiSnapshot } from './contract.ts';
-import { cursorOf, placeOf } from './cursors.ts';
+import { pageOf, placeOf } from './cursors.ts';
 import { presentSummary } from './present.ts';
 import { boundTo, newestFactsFirst, sees, storesSeen } from './sight.ts';
 
@@ -33,8 +33,6 @@ export async function snapshotsSeen(
       const filter = { store: inStore, limit: limit + 1, ...(ofPlan === undefined ? {} : { plan: ofPlan }) };
       found.push(...(await context.world.history.facts({ ...filter, ...(after === undefined ? {} : { before: after }) })));
     }
-  const items = found.toSorted(newestFactsFirst).slice(0, limit);
-  const last = items.at(-1);
-  const next = found.length > limit && last !== undefined ? cursorOf({ createdAt: last.createdAt, id: last.id, store: last.store }) : null;
+  const { items, next } = pageOf(found.toSorted(newestFactsFirst), limit, ({ createdAt, id, store: at }) => ({ createdAt, id, store: at }));
   return { items: items.map(presentSummary), next };
 }

@@ -3,7 +3,7 @@ import type { AuditEntry } from '../../ports/service-state.ts';
 import type { AccessContext } from '../auth/access-context.ts';
 import { requireWholeLeave } from '../auth/whole-leave.ts';
 import { auditEntry, page } from '../contract.ts';
-import { cursorOf, pageQuery, placeOf } from '../cursors.ts';
+import { pageOf, pageQuery, placeOf } from '../cursors.ts';
 import { type AnyRoute, route } from '../route.ts';
 
 const place = z.strictObject({ id: z.string().regex(/^\d{1,15}$/u) });
@@ -34,10 +34,8 @@ export function auditRoutes({ state }: AccessContext): readonly AnyRoute[] {
           ...(actor !== undefined && { actor }),
           ...(act !== undefined && { act }),
         });
-        const entries = found.slice(0, limit);
-        const last = entries.at(-1);
-        const next = found.length > limit && last !== undefined ? cursorOf({ id: last.id }) : null;
-        return { status: 200, body: { items: entries.map(shownEntry), next } };
+        const { items, next } = pageOf(found, limit, ({ id }) => ({ id }));
+        return { status: 200, body: { items: items.map(shownEntry), next } };
       },
     }),
   ];

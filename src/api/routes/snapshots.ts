@@ -24,7 +24,7 @@ import {
   verifyRequest,
   type ContentsPage,
 } from '../contract.ts';
-import { cursorOf, pageQuery, placeOf } from '../cursors.ts';
+import { pageOf, pageQuery, placeOf } from '../cursors.ts';
 import { bytesOfPath, pathQuery, presentPath } from '../listed-path.ts';
 import { presentSnapshot } from '../present-snapshot.ts';
 import { route, type AnyRoute } from '../route.ts';
@@ -182,14 +182,8 @@ function contentsOf(folders: FolderIndex, { id, folder, limit, before }: Wanted)
   const after = from === undefined ? undefined : { type: from.type, name: Buffer.from(from.name, 'base64') };
   const entries = folders.page(folder, { after, limit: limit + 1 });
   if (entries === undefined) throw noFolderAt(id, folder);
-  const shown = entries.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    path: folder.toString(),
-    entries: shown.map((entry) => presentEntry(folder, entry)),
-    next:
-      entries.length > limit && last !== undefined ? cursorOf({ type: last.type, name: Buffer.from(last.name).toString('base64') }) : null,
-  };
+  const { items, next } = pageOf(entries, limit, ({ type, name }) => ({ type, name: Buffer.from(name).toString('base64') }));
+  return { path: folder.toString(), entries: items.map((entry) => presentEntry(folder, entry)), next };
 }
 
 function presentEntry(folder: Buffer, { linkTarget: _, name, modifiedAt, ...entry }: FolderEntry): ContentsPage['entries'][number] {
