@@ -23,6 +23,7 @@ import { storeRoutes } from './api/routes/stores.ts';
 import { openServer } from './api/server.ts';
 import { openStatusBoard } from './api/status-board.ts';
 import { readWebAssets } from './api/web-assets.ts';
+import { givenFlag } from './config/environment-value.ts';
 import { HoldfastError, isHoldfastError } from './domain/errors.ts';
 import type { HoldfastEvent } from './domain/events.ts';
 import type { Plan, PlanChannel } from './domain/plan.ts';
@@ -131,7 +132,7 @@ function sending({ dispatcher }: Alerts): AsyncDisposable {
 
 /** The variable speaks of the plan of the environment, which is the only one when there is no file. */
 function logStart({ configuration: { plans, file }, context: { log, environment } }: Serving): void {
-  const isDisabled = file === null && /^(?:false|no|off|0)$/iu.test(environment['BACKUP_ENABLED']?.trim() ?? '');
+  const isDisabled = file === null && givenFlag(environment, 'BACKUP_ENABLED') === false;
   const message = isDisabled ? 'Automated backups are disabled (BACKUP_ENABLED=false)' : 'Backup scheduler started';
   log.info(message, { user: system.name, component: 'Service', plans: [...plans.keys()] });
 }

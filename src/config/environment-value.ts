@@ -16,6 +16,11 @@ export function given(environment: Environment, variable: string): string | unde
   return value === undefined || value.trim() === '' ? undefined : value;
 }
 
+/** What a variable that is a flag says; undefined when it is unset, or says neither yes nor no. */
+export function givenFlag(environment: Environment, variable: string): boolean | undefined {
+  return flagOf(given(environment, variable) ?? '');
+}
+
 /** What a variable, or its `_FILE` twin where there is one, says; undefined when neither is set. */
 export function settingNode({ variable, format, isSecret }: Setting, environment: Environment, findings: Findings): ConfigNode | undefined {
   const value = given(environment, variable);
@@ -35,7 +40,7 @@ type Reader = (value: string, origin: Origin) => ConfigNode;
 const readers: Readonly<Record<EnvironmentSetting['format'], Reader>> = {
   text: scalar,
   number: (value, from) => scalar(/^\s*-?\d+\s*$/u.test(value) ? Number(value) : value, from),
-  flag: (value, from) => scalar(flags.get(value.trim().toLowerCase()) ?? value, from),
+  flag: (value, from) => scalar(flagOf(value) ?? value, from),
   names: (value, from) => (value.trim() === 'all' ? scalar('all', from) : list(value.split(/[\s,]+/u), from)),
   paths: (value, from) => list(value.split(':'), from),
 };
@@ -44,6 +49,10 @@ const flags: ReadonlyMap<string, boolean> = new Map([
   ...['true', 'yes', 'on', '1'].map((word) => [word, true] as const),
   ...['false', 'no', 'off', '0'].map((word) => [word, false] as const),
 ]);
+
+function flagOf(value: string): boolean | undefined {
+  return flags.get(value.trim().toLowerCase());
+}
 
 function scalar(value: string | number | boolean, from: Origin): ConfigNode {
   return { kind: 'scalar', value: typeof value === 'string' ? value.trim() : value, origin: from, verbatim: true };
