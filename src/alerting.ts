@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import type { HoldfastEvent } from './domain/events.ts';
 import type { Plan } from './domain/plan.ts';
 import type { Configuration, OpenWorld } from './operations/context.ts';
@@ -8,7 +7,7 @@ import { testChannels, type ChannelTest } from './operations/test-channels.ts';
 import type { OpenContext } from './ports/descriptor.ts';
 import type { ServiceState } from './ports/service-state.ts';
 import type { Alerts, AlertsWorld } from './scheduler/alerts.ts';
-import { openChannels } from './world.ts';
+import { openChannels, openStateBeside } from './world.ts';
 
 /*
  * Where alerts are put together, for the service and for commands that run without it: both put what is to be told into the
@@ -41,12 +40,7 @@ const commandPatienceMs = 10_000;
 export function withAlerts(world: OpenWorld, configuration: Configuration, context: OpenContext): OpenWorld {
   let opened: Promise<{ readonly state: ServiceState; readonly alerts: Alerts }> | undefined;
   const open = async () => {
-    const [{ openDataDirectory }, { openServiceState }] = await Promise.all([
-      import('./platform/data-directory.ts'),
-      import('./state/service-state.ts'),
-    ]);
-    const data = await openDataDirectory({ environment: context.environment, uid: process.getuid?.() });
-    const state = await openServiceState(join(data.path, 'service.sqlite'), context);
+    const state = await openStateBeside(context);
     const publicUrl = configuration.service?.publicUrl ?? null;
     return { state, alerts: await openAlerts({ configuration, publicUrl, world, state, context, whenUnknown: 'leave' }) };
   };

@@ -32,7 +32,7 @@ import type { RunRequest } from './domain/run-request.ts';
 import type { ServiceSettings } from './domain/service-settings.ts';
 import type { Configuration, OpenWorld } from './operations/context.ts';
 import { closeDeadRuns, recordUnstarted, tellError } from './operations/record-run.ts';
-import { type DataDirectory, openDataDirectory } from './platform/data-directory.ts';
+import type { DataDirectory } from './platform/data-directory.ts';
 import { openFolderIndex } from './platform/folder-index.ts';
 import { openPasswordHash } from './platform/password-hash.ts';
 import { openPlanLock } from './platform/plan-lock.ts';
@@ -52,7 +52,7 @@ import { Runs } from './scheduler/run-queue.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { Watch } from './scheduler/watch.ts';
 import { openServiceState } from './state/service-state.ts';
-import { describeConfiguration, openChannels, openWorld } from './world.ts';
+import { describeConfiguration, openChannels, openWorld, ownDataDirectory } from './world.ts';
 
 /*
  * The process of `holdfast serve`: schedules, the API and the dashboard over one history and one state. Each run has a
@@ -73,10 +73,9 @@ export interface Serving {
 /** Serves until it is told to stop, and ends in order. Throws what keeps it from starting. */
 export async function serve(serving: Serving): Promise<void> {
   const { context, signal } = serving;
-  const uid = process.getuid?.();
-  const data = await openDataDirectory({ environment: context.environment, uid });
+  const data = await ownDataDirectory(context);
   await using _alone = await lockService(data, context);
-  await using state = await openServiceState(join(data.path, 'service.sqlite'), context);
+  await using state = await openServiceState(data.stateFile, context);
   await state.requests.interruptIdempotent();
   const telling = Promise.withResolvers<Alerts>();
   const emit = async (event: HoldfastEvent): Promise<void> => {

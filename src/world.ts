@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { ConfigureOptions, PreviewedRun } from './cli/doors.ts';
 import type { LoadedConfig } from './config/load-config.ts';
 import type { Plan, PlanChannel, PlanEncryption, PlanSource, PlanStore } from './domain/plan.ts';
@@ -14,6 +14,7 @@ import type { DumpEngine } from './ports/dump-engine.ts';
 import type { History } from './ports/history.ts';
 import type { Notifier } from './ports/notifier.ts';
 import type { Progress } from './ports/progress.ts';
+import type { ServiceState } from './ports/service-state.ts';
 import type { Store } from './ports/store.ts';
 
 /*
@@ -95,13 +96,15 @@ export async function configurationSchema(): Promise<unknown> {
   return configSchema(await registries());
 }
 
+/** The data directory of the user who runs this process. */
+export async function ownDataDirectory({ environment }: OpenContext): Promise<DataDirectory> {
+  const { openDataDirectory } = await import('./platform/data-directory.ts');
+  return await openDataDirectory({ environment, uid: process.getuid?.() });
+}
+
 /** Tells when a plan's schedule first wants a backup after a given moment, on this installation; null when never. */
-export async function nextBackups({ environment }: OpenContext): Promise<(plan: Plan, after: Date) => Date | null> {
-  const [{ openDataDirectory }, { nextBackup }] = await Promise.all([
-    import('./platform/data-directory.ts'),
-    import('./scheduler/plan-schedules.ts'),
-  ]);
-  const { installation } = await openDataDirectory({ environment, uid: process.getuid?.() });
+export async function nextBackups(context: OpenContext): Promise<(plan: Plan, after: Date) => Date | null> {
+  const [{ installation }, { nextBackup }] = await Promise.all([ownDataDirectory(context), import('./scheduler/plan-schedules.ts')]);
   return (plan, after) => nextBackup(plan, installation, after);
 }
 
@@ -109,25 +112,22 @@ export async function nextBackups({ environment }: OpenContext): Promise<(plan: 
 export async function preview(
   plans: readonly Plan[],
   options: { readonly from: Date; readonly count: number },
-  { environment }: OpenContext,
+  context: OpenContext,
 ): Promise<readonly PreviewedRun[]> {
-  const [{ openDataDirectory }, { previewRuns }] = await Promise.all([
-    import('./platform/data-directory.ts'),
-    import('./scheduler/preview.ts'),
-  ]);
-  const { installation } = await openDataDirectory({ environment, uid: process.getuid?.() });
+  const [{ installation }, { previewRuns }] = await Promise.all([ownDataDirectory(context), import('./scheduler/preview.ts')]);
   return previewRuns(plans, { ...options, installation });
 }
 
+/** What the service remembers, as commands reach it; a service may run meanwhile. */
+export async function openStateBeside(context: OpenContext): Promise<ServiceState> {
+  const [{ stateFile }, { openServiceState }] = await Promise.all([ownDataDirectory(context), import('./state/service-state.ts')]);
+  return await openServiceState(stateFile, context);
+}
+
 /** Users and tokens, as commands reach them. */
-export async function openAccounts({ clock, environment }: OpenContext): Promise<AccountsContext & AsyncDisposable> {
-  const [{ openDataDirectory }, { openPasswordHash }, { openServiceState }] = await Promise.all([
-    import('./platform/data-directory.ts'),
-    import('./platform/password-hash.ts'),
-    import('./state/service-state.ts'),
-  ]);
-  const { path } = await openDataDirectory({ environment, uid: process.getuid?.() });
-  const state = await openServiceState(join(path, 'service.sqlite'), { clock });
+export async function openAccounts(context: OpenContext): Promise<AccountsContext & AsyncDisposable> {
+  const [state, { openPasswordHash }] = await Promise.all([openStateBeside(context), import('./platform/password-hash.ts')]);
+  const { clock } = context;
   return { state, clock, passwords: openPasswordHash(), [Symbol.asyncDispose]: () => state[Symbol.asyncDispose]() };
 }
 
@@ -163,14 +163,12 @@ export interface WorldOpening {
 
 /** Opens the history and everything that operations need. */
 export async function openWorld({ context, progress, check, historyUrl, staysOpen, started }: WorldOpening): Promise<OpenWorld> {
-  const [{ BackgroundDigester }, { openDataDirectory }, { openPlanLock }, { sources, stores }] = await Promise.all([
+  const [{ BackgroundDigester }, { openPlanLock }, { sources, stores }, data] = await Promise.all([
     import('./platform/background-digester.ts'),
-    import('./platform/data-directory.ts'),
     import('./platform/plan-lock.ts'),
     registries(),
+    ownDataDirectory(context),
   ]);
-  const uid = process.getuid?.();
-  const data = await openDataDirectory({ environment: context.environment, uid });
   const { history, trouble: historyTrouble } = await openOneHistory(data, {
     context,
     check,
@@ -192,7 +190,7 @@ export async function openWorld({ context, progress, check, historyUrl, staysOpe
     lock: openPlanLock(data.locksDirectory, context.clock),
     host: hostname(),
     version,
-    canSetOwners: uid === 0,
+    canSetOwners: process.getuid?.() === 0,
     ...started,
     openSource: ({ kind, config, name }: PlanSource, plan) =>
       sourceOf(kind).open(config, { ...context, name, ownDirectories: ownDirectories(plan.stores) }),

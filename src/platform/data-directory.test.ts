@@ -35,6 +35,7 @@ it('openDataDirectory() makes it for its owner alone, with an identity that stay
   expect(first).toEqual({
     path: place.path,
     historyFile: join(place.path, 'history.sqlite'),
+    stateFile: join(place.path, 'service.sqlite'),
     locksDirectory: join(place.path, 'locks'),
     installation: expect.stringMatching(/^[0-9a-f-]{36}$/),
   });

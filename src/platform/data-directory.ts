@@ -9,6 +9,8 @@ export interface DataDirectory {
   readonly path: string;
   /** Where the history is kept. */
   readonly historyFile: string;
+  /** Where the service keeps its state: users, tokens, what is to be told. */
+  readonly stateFile: string;
   /** Where plans are locked. */
   readonly locksDirectory: string;
   /** Identifies this copy of Holdfast among all that write to a store: a UUID, the same for ever. */
@@ -45,7 +47,13 @@ export async function openDataDirectory(options: DataDirectoryOptions): Promise<
   try {
     await makePrivateDirectory(path);
     const installation = await readOrCreate(join(path, 'installation'));
-    return { path, historyFile: join(path, 'history.sqlite'), locksDirectory: join(path, 'locks'), installation };
+    return {
+      path,
+      historyFile: join(path, 'history.sqlite'),
+      stateFile: join(path, 'service.sqlite'),
+      locksDirectory: join(path, 'locks'),
+      installation,
+    };
   } catch (error) {
     throw isSystemError(error) ? unusable(path, error) : error;
   }
