@@ -12,7 +12,7 @@ function snapshot(sequence: number, given: Partial<RetentionCandidate> = {}): Re
 
 function missed(first: readonly RetentionCandidate[], here: readonly RetentionCandidate[], last: number | null = null): string[] {
   const keep = last === null ? null : { last };
-  return missedCopies({ first, here, keep, verification: passed, now }).map(({ id }) => id);
+  return missedCopies({ first, here, keep, verify: 'readable', now }).map(({ id }) => id);
 }
 
 test('what the first store has and the other lacks is missed, oldest first', () => {

@@ -1,30 +1,25 @@
-import type { KeepRules } from './plan.ts';
+import type { KeepRules, Plan } from './plan.ts';
 import { decideRetention, type RetentionCandidate } from './retention.ts';
 import type { Verification } from './snapshot.ts';
 
-interface Facts<Candidate> {
+interface Facts {
   /** Of one plan, in the store that its backups go to. */
-  readonly first: readonly Candidate[];
+  readonly first: readonly RetentionCandidate[];
   /** Of the same plan, in the further store. */
   readonly here: readonly RetentionCandidate[];
   /** The rules of the further store. */
   readonly keep: KeepRules | null;
-  /** As what copies count once they are here. */
-  readonly verification: Verification;
+  /** How deep copies are verified once they are here. */
+  readonly verify: Plan['verify'];
   readonly now: Date;
 }
 
 /** What the first store has, a further one lacks and would keep, oldest first. Not those that are known to be damaged. */
-export function missedCopies<Candidate extends RetentionCandidate>({
-  first,
-  here,
-  keep,
-  verification,
-  now,
-}: Facts<Candidate>): readonly Candidate[] {
+export function missedCopies({ first, here, keep, verify, now }: Facts): readonly RetentionCandidate[] {
   const ids = new Set(here.map(({ id }) => id));
   const missed = first.filter((snapshot) => !ids.has(snapshot.id) && snapshot.verification.kind !== 'failed');
   if (missed.length === 0) return [];
+  const verification: Verification = verify === 'none' ? { kind: 'unverified' } : { kind: 'passed', depth: verify, at: now };
   const copied = missed.map((snapshot) => ({ ...snapshot, verification }));
   const kept = new Set(
     decideRetention([...here, ...copied], keep, now)

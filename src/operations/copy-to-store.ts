@@ -66,14 +66,13 @@ async function copyMissed(copying: CopyingTo, context: OperationContext): Promis
 
 async function missedIds({ plan, from, depth, settling }: CopyingTo, { history, clock }: OperationContext): Promise<string[]> {
   const { store, planStore } = settling;
-  const now = clock.now();
   const inStore = async ({ name }: Store) => (await history.summaries({ plan: plan.name, store: name })).map(retentionCandidate);
   const missed = missedCopies({
     first: await inStore(from),
     here: await inStore(store),
     keep: planStore.keep,
-    verification: depth === 'none' ? { kind: 'unverified' } : { kind: 'passed', depth, at: now },
-    now,
+    verify: depth,
+    now: clock.now(),
   });
   return missed.map(({ id }) => id);
 }

@@ -2,7 +2,6 @@ import { missedCopies } from '../domain/missed-copies.ts';
 import type { Plan } from '../domain/plan.ts';
 import { counts } from '../domain/retention.ts';
 import { assessHealth, type Health } from '../domain/staleness.ts';
-import type { Verification } from '../domain/snapshot.ts';
 import type { Run, SnapshotFacts } from '../ports/history.ts';
 import type { OperationContext } from './context.ts';
 import { type Held, heldSnapshots } from './held-snapshots.ts';
@@ -59,10 +58,9 @@ export async function planStatusOf(plan: Plan, context: OperationContext, nextDu
 
 function copiesOf({ stores, verify }: Plan, held: readonly Held[], now: Date): CopyState[] {
   const first = held[0]?.candidates ?? [];
-  const verification: Verification = verify === 'none' ? { kind: 'unverified' } : { kind: 'passed', depth: verify, at: now };
   return held.map(({ candidates: here, ...copy }, index) => {
     const keep = stores[index]?.keep ?? null;
-    return { ...copy, missed: missedCopies({ first, here, keep, verification, now }).length };
+    return { ...copy, missed: missedCopies({ first, here, keep, verify, now }).length };
   });
 }
 
