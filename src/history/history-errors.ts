@@ -1,5 +1,6 @@
 import { HoldfastError } from '../domain/errors.ts';
 import { sqliteProblems, type SqliteTrouble, sqliteTrouble } from '../platform/sqlite-errors.ts';
+import { isSystemError } from '../platform/system-error.ts';
 
 const hints: Readonly<Record<SqliteTrouble, string>> = {
   damaged: 'Run holdfast rescue with the path of the store: it sets the file aside and rebuilds the history from the store',
@@ -29,6 +30,14 @@ export function damagedHistory(file: string, what: string, cause: unknown): Hold
     cause,
     details: { damaged: true },
   });
+}
+
+export function historyNotMade(file: string, cause: unknown): HoldfastError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const hint = isSystemError(cause, 'ENOSPC', 'EDQUOT')
+    ? hints.full
+    : 'Set HOLDFAST_DATA_DIR to a directory that the user who runs Holdfast may write to';
+  return new HoldfastError('HISTORY_UNREADABLE', `Cannot make the history "${file}": ${why}`, { hint, cause });
 }
 
 export function newerHistory(file: string, versions: { readonly found: number; readonly known: number }): HoldfastError {
