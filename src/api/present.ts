@@ -1,7 +1,8 @@
 import type { Verification } from '../domain/snapshot.ts';
 import type { Run, SnapshotFacts } from '../ports/history.ts';
 import type { LiveRun } from '../ports/runner.ts';
-import type { ApiRun, ApiSnapshot } from './contract.ts';
+import type { Trouble } from '../ports/service-state.ts';
+import type { ApiRun, ApiSnapshot, Status } from './contract.ts';
 
 type ApiVerification = ApiSnapshot['verification'];
 
@@ -76,4 +77,9 @@ export function archiveOf(details: unknown): Pick<ApiRun, 'file' | 'sizeBytes'> 
   const archives = Array.isArray(parts) ? (parts as { readonly name?: unknown; readonly role?: unknown }[]) : [];
   const name = archives.find(({ role }) => role === 'archive')?.name;
   return { file: typeof name === 'string' ? name : null, sizeBytes: typeof sizeBytes === 'number' ? sizeBytes : null };
+}
+
+export function presentTrouble({ plan, subject, event, since, count }: Trouble): Status['alerts'][number] {
+  const { severity, title, message, action } = event;
+  return { plan, subject, severity, title, message, action, since: since.toISOString(), count };
 }

@@ -23,6 +23,9 @@ const plan = {
   objectives: { rpoHours: 26, rtoMinutes: 30 },
 } as Partial<Plan> as Plan;
 
+const away = () =>
+  Promise.reject(new HoldfastError('HISTORY_UNREADABLE', 'Cannot reach it', { hint: 'Start it', retry: { kind: 'later' } }));
+
 describe('the status board', () => {
   let directory: string;
   let world: OperationContext;
@@ -79,8 +82,6 @@ describe('the status board', () => {
 
   test('keeps what it knew while the history is away, says so, and comes back with it', async () => {
     let isAway = false;
-    const away = () =>
-      Promise.reject(new HoldfastError('HISTORY_UNREADABLE', 'Cannot reach it', { hint: 'Start it', retry: { kind: 'later' } }));
     const { history } = world;
     const given = boardWorld(overriding(history, { facts: (filter) => (isAway ? away() : history.facts(filter)) }));
     await using board = await openStatusBoard(given);
@@ -95,8 +96,6 @@ describe('the status board', () => {
   });
 
   test('starts while the history is away, and then knows nothing rather than something good', async () => {
-    const away = () =>
-      Promise.reject(new HoldfastError('HISTORY_UNREADABLE', 'Cannot reach it', { hint: 'Start it', retry: { kind: 'later' } }));
     await using board = await openStatusBoard(boardWorld(overriding(world.history, { facts: away, revision: away })));
     expect(board.status()).toMatchObject({ health: 'warning', history: 'unreachable', plans: [{ reasons: [{ code: 'not-known-yet' }] }] });
   });

@@ -1,15 +1,16 @@
 import { isHoldfastError } from '../domain/errors.ts';
 import type { Plan } from '../domain/plan.ts';
 import { type CopyState, planStatusOf, type PlanState } from '../operations/status.ts';
-import type { Trouble } from '../ports/service-state.ts';
 import type { LiveRun } from '../ports/runner.ts';
 import type { ApiContext, StatusBoard } from './api-context.ts';
 import type { PlanStatus, Status, StoreState } from './contract.ts';
-import { presentLive } from './present.ts';
+import { presentLive, presentTrouble } from './present.ts';
 import { presentPlan } from './present-plan.ts';
 import { sentenceOf, worstHealth } from './status-sentence.ts';
 import { StoreLooks } from './store-looks.ts';
 
+/** What a store holds of all plans. */
+type Held = Pick<CopyState, 'snapshots' | 'sizeBytes' | 'newestAt'>;
 export type BoardWorld = Pick<ApiContext, 'plans' | 'world' | 'state' | 'queue' | 'preview'>;
 
 /** How often the history is asked whether anything was written. */
@@ -30,7 +31,7 @@ class Board implements StatusBoard, AsyncDisposable {
   readonly #listeners = new Set<(status: Status) => void>();
   readonly #states = new Map<string, LiveRun['state']>();
   #plans: readonly PlanStatus[];
-  #held: ReadonlyMap<string, typeof nothingHeld> = new Map();
+  #held: ReadonlyMap<string, Held> = new Map();
   #alerts: Status['alerts'] = [];
   #history: Status['history'] = 'ok';
   #generatedAt: Date;
@@ -161,22 +162,17 @@ class Board implements StatusBoard, AsyncDisposable {
   }
 }
 
-const nothingHeld: Pick<CopyState, 'snapshots' | 'sizeBytes' | 'newestAt'> = { snapshots: 0, sizeBytes: 0, newestAt: null };
+const nothingHeld: Held = { snapshots: 0, sizeBytes: 0, newestAt: null };
 
 /** Plans may share a store. */
-function heldBy(states: readonly PlanState[]): ReadonlyMap<string, typeof nothingHeld> {
-  const held = new Map<string, typeof nothingHeld>();
+function heldBy(states: readonly PlanState[]): ReadonlyMap<string, Held> {
+  const held = new Map<string, Held>();
   for (const { store, snapshots, sizeBytes, newestAt } of states.flatMap(({ copies }) => copies)) {
     const known = held.get(store) ?? nothingHeld;
     const newest = known.newestAt === null || (newestAt !== null && newestAt > known.newestAt) ? newestAt : known.newestAt;
     held.set(store, { snapshots: known.snapshots + snapshots, sizeBytes: known.sizeBytes + sizeBytes, newestAt: newest });
   }
   return held;
-}
-
-export function presentTrouble({ plan, subject, event, since, count }: Trouble): Status['alerts'][number] {
-  const { severity, title, message, action } = event;
-  return { plan, subject, severity, title, message, action, since: since.toISOString(), count };
 }
 
 /** Until the history was read for the first time nobody knows how a plan stands. */

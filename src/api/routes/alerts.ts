@@ -3,9 +3,9 @@ import type { Principal } from '../../domain/principal.ts';
 import type { ChannelState, Delivery } from '../../ports/service-state.ts';
 import type { ApiContext } from '../api-context.ts';
 import { channelState, channelTests, delivery, page, planName, trouble } from '../contract.ts';
+import { presentTrouble } from '../present.ts';
 import { route, type AnyRoute } from '../route.ts';
 import { boundTo, planNamed, sees } from '../sight.ts';
-import { presentTrouble } from '../status-board.ts';
 
 const named = z.strictObject({ plan: planName });
 const listed = z.strictObject({ limit: z.coerce.number().int().min(1).max(500).default(50) });
