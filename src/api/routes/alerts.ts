@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import type { Principal } from '../../domain/principal.ts';
 import type { ChannelState, Delivery } from '../../ports/service-state.ts';
 import type { ApiContext } from '../api-context.ts';
 import { channelState, channelTests, delivery, page, planName, trouble } from '../contract.ts';
 import { presentTrouble } from '../present.ts';
 import { route, type AnyRoute } from '../route.ts';
-import { boundTo, planNamed, sees } from '../sight.ts';
+import { planNamed, sees } from '../sight.ts';
 
 const named = z.strictObject({ plan: planName });
 const listed = z.strictObject({ limit: z.coerce.number().int().min(1).max(500).default(50) });
@@ -27,7 +26,7 @@ function alertReadings(context: ApiContext): readonly AnyRoute[] {
       needs: 'viewer',
       replies: { 200: page('AlertPage', trouble) },
       handle: async ({ principal }) => {
-        const open = (await state.outbox.openTroubles()).filter(({ plan }) => isSeen(principal, plan));
+        const open = (await state.outbox.openTroubles()).filter(({ plan }) => sees(principal, plan));
         return { status: 200, body: { items: open.map(presentTrouble), next: null } };
       },
     }),
@@ -60,7 +59,7 @@ function deliveriesRoute({ state }: ApiContext): AnyRoute {
     replies: { 200: page('DeliveryPage', delivery) },
     handle: async ({ query, principal }) => {
       const recent = await state.outbox.recent(query.limit);
-      const items = recent.filter(({ plan }) => isSeen(principal, plan)).map(presentDelivery);
+      const items = recent.filter(({ plan }) => sees(principal, plan)).map(presentDelivery);
       return { status: 200, body: { items, next: null } };
     },
   });
@@ -87,11 +86,6 @@ function testRoute(context: ApiContext): AnyRoute {
       return { status: 200, body: { results }, audited: { target: name, details: { channels: results.length, failed } } };
     },
   });
-}
-
-/** What concerns the whole service is for those who may see all plans. */
-function isSeen(principal: Principal | null, plan: string | null): boolean {
-  return plan === null ? boundTo(principal) === null : sees(principal, plan);
 }
 
 interface Named {
