@@ -2,12 +2,13 @@ import { z } from 'zod';
 import type { ChannelState, Delivery } from '../../ports/service-state.ts';
 import type { ApiContext } from '../api-context.ts';
 import { channelState, channelTests, delivery, page, planName, trouble } from '../contract.ts';
+import { pageQuery } from '../cursors.ts';
 import { presentTrouble } from '../present.ts';
 import { route, type AnyRoute } from '../route.ts';
 import { planNamed, sees } from '../sight.ts';
 
 const named = z.strictObject({ plan: planName });
-const listed = z.strictObject({ limit: z.coerce.number().int().min(1).max(500).default(50) });
+const reading = { method: 'GET', group: 'alerts', needs: 'viewer' } as const;
 
 /** What needs somebody, by what ways people are told, and what became of each message. */
 export function alertRoutes(context: ApiContext): readonly AnyRoute[] {
@@ -18,12 +19,10 @@ function alertReadings(context: ApiContext): readonly AnyRoute[] {
   const { state } = context;
   return [
     route({
-      method: 'GET',
+      ...reading,
       path: '/api/v1/alerts',
       id: 'listAlerts',
-      group: 'alerts',
       summary: 'What goes wrong now, the oldest first',
-      needs: 'viewer',
       replies: { 200: page('AlertPage', trouble) },
       handle: async ({ principal }) => {
         const open = (await state.outbox.openTroubles()).filter(({ plan }) => sees(principal, plan));
@@ -31,12 +30,10 @@ function alertReadings(context: ApiContext): readonly AnyRoute[] {
       },
     }),
     route({
-      method: 'GET',
+      ...reading,
       path: '/api/v1/channels',
       id: 'listChannels',
-      group: 'alerts',
       summary: 'Every channel that a plan names: what goes there, and whether it works',
-      needs: 'viewer',
       replies: { 200: page('ChannelPage', channelState) },
       handle: async ({ principal }) => {
         const states = await state.outbox.channels();
@@ -49,13 +46,11 @@ function alertReadings(context: ApiContext): readonly AnyRoute[] {
 
 function deliveriesRoute({ state }: ApiContext): AnyRoute {
   return route({
-    method: 'GET',
+    ...reading,
     path: '/api/v1/deliveries',
     id: 'listDeliveries',
-    group: 'alerts',
     summary: 'The newest messages, and what became of each',
-    needs: 'viewer',
-    query: listed,
+    query: z.strictObject({ limit: pageQuery.limit }),
     replies: { 200: page('DeliveryPage', delivery) },
     handle: async ({ query, principal }) => {
       const recent = await state.outbox.recent(query.limit);

@@ -9,20 +9,20 @@ import { route, type AnyRoute } from '../route.ts';
 import { bestOf, copiesOf } from '../sight.ts';
 
 const mediaType = 'application/octet-stream';
+const reading = { method: 'GET', needs: 'operator', replies: { 200: mediaType, 206: mediaType, 304: null }, act: 'download' } as const;
+const ofSnapshot = { ...reading, group: 'snapshots' } as const;
+const storeQuery = { store: z.string().min(1).max(256).optional() };
 
 export function downloadRoutes(context: ApiContext, list: BackupsList): readonly AnyRoute[] {
   const downloads = new Downloads(context);
   return [
     route({
-      method: 'GET',
+      ...reading,
       path: '/backups/:filename/download',
       id: 'downloadBackup',
       group: 'backups',
       summary: 'Download an archive as it is stored; Range resumes',
-      needs: 'operator',
       params: z.strictObject({ filename: z.string().min(1).max(500) }),
-      replies: { 200: mediaType, 206: mediaType, 304: null },
-      act: 'download',
       handle: async ({ params, principal, header, signal }) => {
         const { facts, planStore } = await list.named(principal, params.filename);
         const [found] = await copiesOf(context, principal, { id: facts.id, store: planStore.name });
@@ -31,16 +31,12 @@ export function downloadRoutes(context: ApiContext, list: BackupsList): readonly
       },
     }),
     route({
-      method: 'GET',
+      ...ofSnapshot,
       path: '/api/v1/snapshots/:id/files/:name',
       id: 'downloadPart',
-      group: 'snapshots',
       summary: 'Download a file of a snapshot as it is stored; Range resumes',
-      needs: 'operator',
       params: z.strictObject({ id: snapshotId, name: z.string().min(1).max(500) }),
-      query: z.strictObject({ store: z.string().min(1).max(256).optional() }),
-      replies: { 200: mediaType, 206: mediaType, 304: null },
-      act: 'download',
+      query: z.strictObject(storeQuery),
       handle: async ({ params, query, principal, header, signal }) => {
         const copies = await copiesOf(context, principal, { id: params.id, store: query.store });
         const found = bestOf(copies);
@@ -48,16 +44,12 @@ export function downloadRoutes(context: ApiContext, list: BackupsList): readonly
       },
     }),
     route({
-      method: 'GET',
+      ...ofSnapshot,
       path: '/api/v1/snapshots/:id/file',
       id: 'downloadFile',
-      group: 'snapshots',
       summary: 'Download one file out of a snapshot, as it was backed up; Range resumes',
-      needs: 'operator',
       params: z.strictObject({ id: snapshotId }),
-      query: z.strictObject({ ...pathQuery, store: z.string().min(1).max(256).optional() }),
-      replies: { 200: mediaType, 206: mediaType, 304: null },
-      act: 'download',
+      query: z.strictObject({ ...pathQuery, ...storeQuery }),
       handle: async ({ params, query: { store, ...at }, principal, header, signal }) => {
         const found = bestOf(await copiesOf(context, principal, { id: params.id, store }));
         const download = await fileOf(context, found, bytesOfPath(at));
