@@ -4,6 +4,7 @@ import { Secret } from '../domain/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { History } from '../ports/history.ts';
 import type { Outbox, Trouble } from '../ports/service-state.ts';
+import { factsInPages } from './facts-in-pages.ts';
 
 /** What telling needs: whom, and what was told before. */
 export interface Telling {
@@ -59,8 +60,7 @@ function endedBy({ subject, run }: HoldfastEvent): ReadonlySet<string> {
 async function endBySuccess({ plan, run }: HoldfastEvent, subject: string, telling: Telling): Promise<void> {
   const store = /^verify:(.*)$/u.exec(subject)?.[1];
   if (run?.verb === 'verify' && store !== undefined && plan !== null) {
-    const known = await telling.history.facts({ plan, store });
-    if (known.some(({ verification }) => verification.kind === 'failed')) return;
+    for await (const { verification } of factsInPages(telling.history, { plan, store })) if (verification.kind === 'failed') return;
   }
   await endTrouble(plan, subject, telling);
 }
