@@ -69,12 +69,12 @@ export class Scheduler {
 
   /** Times whose runs were kept from being done by the stop of the service: after the next start they are missed times. */
   async giveBack(runs: readonly Pick<RunRequest, 'plan' | 'verb' | 'trigger'>[]): Promise<void> {
-    for (const { plan, verb, trigger } of runs)
-      for (const own of this.#schedules)
-        if (own.plan.name === plan && own.verb === verb && trigger.dueAt !== null) {
-          const dueAt = new Date(trigger.dueAt);
-          await this.#guard(own, () => this.#settle(own, justBefore(dueAt)));
-        }
+    for (const { plan, verb, trigger } of runs) {
+      const own = this.#schedules.find((schedule) => schedule.plan.name === plan && schedule.verb === verb);
+      if (own === undefined || trigger.dueAt === null) continue;
+      const dueAt = new Date(trigger.dueAt);
+      await this.#guard(own, () => this.#settle(own, justBefore(dueAt)));
+    }
   }
 
   /** Milliseconds since it last looked; null before the first time. */
