@@ -217,3 +217,19 @@ test('what happened once is shown for a day, and plans that are gone have no tro
   expect(await at.outbox.openTroubles()).toEqual([]);
   expect(await at.kinds()).toEqual([]);
 });
+
+test('however often it is asked to look while it looks, it looks once more', async () => {
+  await using at = await watching();
+  let looks = 0;
+  const openTroubles = at.outbox.openTroubles.bind(at.outbox);
+  at.outbox.openTroubles = () => {
+    looks += 1;
+    return openTroubles();
+  };
+  const first = at.watch.look();
+  await Promise.resolve();
+  await Promise.all([first, at.watch.look(), at.watch.look(), at.watch.look()]);
+  expect(looks).toBe(2);
+  await at.watch.look();
+  expect(looks).toBe(3);
+});

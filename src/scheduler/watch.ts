@@ -34,6 +34,14 @@ export interface WatchWorld {
 
 type Finding = Pick<HoldfastEvent, 'kind' | 'severity' | 'subject' | 'title' | 'message' | 'action'>;
 
+interface Look {
+  readonly found: readonly Finding[];
+  /** Whether a trouble of this subject is over when it is not found any more. */
+  readonly isOwn: (subject: string) => boolean;
+  readonly open: readonly Trouble[];
+  readonly atRiskSince?: Date | null;
+}
+
 const lookMs = 60_000;
 const hourMs = 3_600_000;
 /** A plan without a schedule has so long for its first snapshot. */
@@ -54,6 +62,8 @@ export class Watch {
   readonly #startedAt: Date;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
+  /** The look that has not begun yet. */
+  #next: Promise<void> | undefined;
 
   constructor(world: WatchWorld) {
     this.#world = world;
@@ -70,30 +80,40 @@ export class Watch {
     await this.#looking;
   }
 
-  /** Never throws: what cannot be looked at now is looked at again. */
+  /**
+   * However often it is wanted during a look, once more is enough. Never throws: what cannot be looked at now is looked at
+   * again.
+   */
   look(): Promise<void> {
-    this.#looking = this.#looking.then(async () => {
+    this.#next ??= this.#looking = this.#looking.then(async () => {
+      this.#next = undefined;
       try {
         await this.#lookOnce();
       } catch (error) {
         this.#world.context.log.error('The plans could not be watched; it is tried again', { error: tellError(error).message });
       }
     });
-    return this.#looking;
+    return this.#next;
   }
 
   async #lookOnce(): Promise<void> {
-    const { plans, outbox } = this.#world;
-    const open = await outbox.openTroubles();
+    const open = await this.#world.outbox.openTroubles();
+    const found = await this.#lookAtAll(open);
+    await this.#settle(null, { found, isOwn: (subject) => subject === 'history', open });
+    await this.#forget(open);
+  }
+
+  /** Returns what is wrong with the history, which tells how the plans stand. */
+  async #lookAtAll(open: readonly Trouble[]): Promise<Finding[]> {
+    const { plans, context } = this.#world;
     try {
       for (const plan of plans.values()) await this.#lookAt(plan, open);
-      for (const plan of [...plans.keys(), null]) await closeDeadRuns(this.#world.context, plan);
-      await this.#settle(null, { found: [], isOwn: (subject) => subject === 'history', open });
+      for (const plan of [...plans.keys(), null]) await closeDeadRuns(context, plan);
+      return [];
     } catch (error) {
       if (!isHoldfastError(error, 'HISTORY_UNREADABLE')) throw error;
-      await this.#settle(null, { found: [historyGone(error)], isOwn: (subject) => subject === 'history', open });
+      return [historyGone(error)];
     }
-    await this.#forget(open);
   }
 
   async #lookAt(plan: Plan, open: readonly Trouble[]): Promise<void> {
@@ -139,15 +159,7 @@ export class Watch {
   }
 
   /** Tells what is new, or due to be told again, and ends what is over. */
-  async #settle(
-    plan: string | null,
-    {
-      found,
-      isOwn,
-      open,
-      atRiskSince = null,
-    }: { found: readonly Finding[]; isOwn: (subject: string) => boolean; open: readonly Trouble[]; atRiskSince?: Date | null },
-  ): Promise<void> {
+  async #settle(plan: string | null, { found, isOwn, open, atRiskSince = null }: Look): Promise<void> {
     const now = this.#world.context.clock.now();
     for (const finding of found) {
       const known = open.find((trouble) => trouble.plan === plan && trouble.subject === finding.subject);
