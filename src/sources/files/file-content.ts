@@ -10,21 +10,45 @@ import type { Turns } from './turns.ts';
 /** What went wrong with a file's content; null when the archive holds what the file held all the while. */
 export type ContentProblem = Pick<Issue, 'problem' | 'detail'> | null;
 
-interface Copying {
-  readonly entry: TreeEntry;
-  readonly sink: TreeSink;
+export interface Pace {
   readonly turns: Turns;
   readonly reader: PacedReader;
 }
 
-/** Hands one file to the sink, from `begin` to `endFile`, and compares its state before with that after. */
-export async function copyContent(file: OpenFile, copying: Copying): Promise<ContentProblem> {
+interface Copying extends Pace {
+  readonly entry: TreeEntry;
+  readonly sink: TreeSink;
+}
+
+/**
+ * Hands one file to the sink, from `begin` to `endFile`, and compares its state before with that after. A small file costs
+ * no promise when nothing has to wait: most files are small.
+ */
+export function copyContent(file: OpenFile, copying: Copying): ContentProblem | Promise<ContentProblem> {
   const { entry, sink } = copying;
-  await sink.begin(entry);
-  const shortage = await copyExtents(file.fd, copying);
+  const begun = sink.begin(entry);
+  if (begun !== undefined || !isReadAtOnce(file, copying)) return copyWaiting(begun, file, copying);
+  const filled = sink.filled(entry.sizeBytes);
+  return filled === undefined ? ended(file, null, sink) : filled.then(() => ended(file, null, sink));
+}
+
+/** Whether the window holds the whole content now. */
+function isReadAtOnce({ fd }: OpenFile, { entry, sink, reader }: Copying): boolean {
+  const { sizeBytes } = entry;
+  if (sizeBytes === 0 || entry.extents !== undefined) return false;
+  const window = sink.window();
+  return sizeBytes <= window.length && attempt(reader, fd, window, { position: 0, sizeBytes }) === sizeBytes;
+}
+
+async function copyWaiting(begun: void | Promise<void>, file: OpenFile, copying: Copying): Promise<ContentProblem> {
+  await begun;
+  return await ended(file, await copyExtents(file.fd, copying), copying.sink);
+}
+
+function ended(file: OpenFile, shortage: ContentProblem, sink: TreeSink): ContentProblem | Promise<ContentProblem> {
   const problem = shortage ?? changeOf(file);
-  await sink.endFile(shortage !== null ? 'short' : problem !== null ? 'changed' : 'whole');
-  return problem;
+  const wait = sink.endFile(shortage !== null ? 'short' : problem !== null ? 'changed' : 'whole');
+  return wait === undefined ? problem : wait.then(() => problem);
 }
 
 async function copyExtents(fd: number, copying: Copying): Promise<ContentProblem> {
@@ -41,7 +65,7 @@ async function copyExtent(fd: number, { offset, sizeBytes }: Extent, { sink, tur
   for (let position = offset; position < end;) {
     const window = sink.window();
     const at = { position, sizeBytes: Math.min(window.length, end - position) };
-    const read = attempt(() => reader.read(fd, window, at), position);
+    const read = attempt(reader, fd, window, at);
     if (typeof read === 'object') return read;
     position += read;
     await sink.filled(read);
@@ -50,13 +74,23 @@ async function copyExtent(fd: number, { offset, sizeBytes }: Extent, { sink, tur
   return null;
 }
 
+interface ReadAt {
+  readonly position: number;
+  readonly sizeBytes: number;
+}
+
 /** Bytes read, or why there are none. */
-function attempt(read: () => number, position: number): number | Exclude<ContentProblem, null> {
+function attempt(reader: PacedReader, fd: number, window: Uint8Array, at: ReadAt): number | Exclude<ContentProblem, null> {
   try {
-    return read() || { problem: 'shrank', detail: `it ended at ${position} bytes while it was read; zeros stand for the rest` };
+    return (
+      reader.read(fd, window, at) || {
+        problem: 'shrank',
+        detail: `it ended at ${at.position} bytes while it was read; zeros stand for the rest`,
+      }
+    );
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    return { problem: 'unreadable', detail: `${systemReason(error.code)} at byte ${position}; zeros stand for the rest` };
+    return { problem: 'unreadable', detail: `${systemReason(error.code)} at byte ${at.position}; zeros stand for the rest` };
   }
 }
 

@@ -8,10 +8,11 @@ import type { Log } from '../../ports/log.ts';
 import type { SourceContext } from '../../ports/descriptor.ts';
 import type { Source, TreeReport, TreeSink, TreeUnit } from '../../ports/source.ts';
 import { EntryBuilder } from './entry-builder.ts';
-import { copyContent } from './file-content.ts';
+import { type ContentProblem, copyContent, type Pace } from './file-content.ts';
 import type { FilesConfig } from './files-config.ts';
 import { IssueList } from './issue-list.ts';
 import { LookAhead } from './look-ahead.ts';
+import type { OpenFile } from './open-file.ts';
 import { OwnDirectories } from './own-directories.ts';
 import { OwnerNames } from './owner-names.ts';
 import { PathFilter } from './path-filter.ts';
@@ -104,25 +105,43 @@ class Reading {
     const ahead = new LookAhead(new TreeWalk(root, this.#options), { posix, reader });
     let entries = 0;
     try {
-      for (let found = ahead.next(); found !== undefined; found = ahead.next()) {
-        await this.#hand(found, { turns, reader });
+      for (;;) {
+        // Awaited only where there is something to wait for: a promise for each entry would be a third of all garbage.
+        const turn = turns.spend(entryCostBytes);
+        if (turn !== undefined) await turn;
+        const found = ahead.next();
+        if (found === undefined) return entries - 1;
+        const handed = this.#hand(found, { turns, reader });
+        if (handed !== undefined) await handed;
         entries += 1;
       }
     } finally {
       ahead.close();
     }
-    return entries - 1;
   }
 
-  async #hand({ entry, file, path }: Found, { turns, reader }: { readonly turns: Turns; readonly reader: PacedReader }): Promise<void> {
+  #hand({ entry, file, path }: Found, pace: Pace): void | Promise<void> {
+    this.counts[countOf[entry.type]] += 1;
+    if (file === null) return this.#sink.begin(entry);
+    let copied: ContentProblem | Promise<ContentProblem> = null;
     try {
-      await turns.spend(entryCostBytes);
-      this.counts[countOf[entry.type]] += 1;
-      if (file === null) return await this.#sink.begin(entry);
-      const problem = await copyContent(file, { entry, sink: this.#sink, turns, reader });
-      if (problem !== null) this.#options.issues.add({ subject: printablePath(path), ...problem, severity: 'loss' });
+      copied = copyContent(file, { entry, sink: this.#sink, ...pace });
     } finally {
-      if (file !== null) closeSync(file.fd);
+      if (!(copied instanceof Promise)) closeSync(file.fd);
     }
+    if (copied instanceof Promise) return this.#whenCopied(copied, file, path);
+    this.#note(copied, path);
+  }
+
+  async #whenCopied(copied: Promise<ContentProblem>, file: OpenFile, path: Uint8Array): Promise<void> {
+    try {
+      this.#note(await copied, path);
+    } finally {
+      closeSync(file.fd);
+    }
+  }
+
+  #note(problem: ContentProblem, path: Uint8Array): void {
+    if (problem !== null) this.#options.issues.add({ subject: printablePath(path), ...problem, severity: 'loss' });
   }
 }

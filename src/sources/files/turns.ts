@@ -14,12 +14,15 @@ export class Turns {
   }
 
   /** Call it before each step; every entry counts as some bytes. Throws `CANCELLED`. */
-  async spend(sizeBytes: number): Promise<void> {
+  spend(sizeBytes: number): void | Promise<void> {
     this.#spentBytes += sizeBytes;
-    if (this.#spentBytes >= turnBytes) {
-      this.#spentBytes = 0;
-      await nextTurn();
-    }
+    if (this.#spentBytes >= turnBytes) return this.#pass();
+    throwIfAborted(this.#signal);
+  }
+
+  async #pass(): Promise<void> {
+    this.#spentBytes = 0;
+    await nextTurn();
     throwIfAborted(this.#signal);
   }
 }
