@@ -163,12 +163,16 @@ export interface WorldOpening {
 
 /** Opens the history and everything that operations need. */
 export async function openWorld({ context, progress, check, historyUrl, staysOpen, started }: WorldOpening): Promise<OpenWorld> {
-  const [{ BackgroundDigester }, { openPlanLock }, { sources, stores }, data] = await Promise.all([
-    import('./platform/background-digester.ts'),
-    import('./platform/plan-lock.ts'),
-    registries(),
-    ownDataDirectory(context),
-  ]);
+  const [{ codecsOver }, { systemCompressors }, { Sha256 }, { ParallelContentDigester }, { openPlanLock }, { sources, stores }, data] =
+    await Promise.all([
+      import('./pipeline/codecs.ts'),
+      import('./platform/compressors.ts'),
+      import('./platform/sha256.ts'),
+      import('./platform/content-digester.ts'),
+      import('./platform/plan-lock.ts'),
+      registries(),
+      ownDataDirectory(context),
+    ]);
   const { history, trouble: historyTrouble } = await openOneHistory(data, {
     context,
     check,
@@ -197,7 +201,9 @@ export async function openWorld({ context, progress, check, historyUrl, staysOpe
     ownDirectories,
     openStore: (planStore) => openStore(planStore, { installation: data.installation, context, stores }),
     openCipher: (encryption) => openCipher(encryption, context),
-    openDigester: () => new BackgroundDigester(),
+    codecs: codecsOver(systemCompressors()),
+    openDigester: () => new Sha256(),
+    openContentDigester: () => new ParallelContentDigester(),
     openDumpEngine: (engine) => remembered(engines, engine, () => openDumpEngine(engine, sources, context)),
     openTreeTarget: async () => (await import('./sources/files/tree-target.ts')).openTreeTarget(context),
     resolveReference: (text) => resolveReference(text, context),

@@ -23,7 +23,7 @@ export interface Download {
 }
 
 /** A part as it is stored. Throws `NOT_FOUND`. */
-export function partOf({ snapshot: { manifest } }: Found, name: string): Download {
+export function partOf({ world }: Pick<ApiContext, 'world'>, { snapshot: { manifest } }: Found, name: string): Download {
   const part = manifest.parts.find((candidate) => candidate.name === name);
   if (part === undefined)
     throw new HoldfastError('NOT_FOUND', `Snapshot "${manifest.id}" has no file ${JSON.stringify(name)}`, {
@@ -38,7 +38,7 @@ export function partOf({ snapshot: { manifest } }: Found, name: string): Downloa
     sizeBytes,
     sha256,
     bytes: (store, { range, signal }) =>
-      range === null ? storedBytes({ store, manifest, cipher: null, signal }, part) : store.readPart(name, signal, range),
+      range === null ? storedBytes({ store, signal, tools: world }, part) : store.readPart(name, signal, range),
   };
 }
 
@@ -61,7 +61,7 @@ export async function fileOf({ listings, world }: Pick<ApiContext, 'listings' | 
     path: shown,
     sizeBytes,
     sha256,
-    bytes: (store, { range, signal }) => within(fileBytes({ store, manifest, cipher, signal }, part, file), range),
+    bytes: (store, { range, signal }) => within(fileBytes({ store, manifest, cipher, tools: world, signal }, part, file), range),
   };
 }
 

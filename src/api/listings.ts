@@ -75,7 +75,7 @@ export class Listings {
     // Others may wait for it by the time the one who asked first is gone.
     const { signal } = new AbortController();
     try {
-      await withStore(world, planStore, (store) => indexContents({ store, manifest, cipher, signal }, folders));
+      await withStore(world, planStore, (store) => indexContents({ store, manifest, cipher, tools: world, signal }, folders));
       return { manifest, folders };
     } catch (error) {
       folders[Symbol.dispose]();

@@ -5,9 +5,10 @@ import type { Plan, PlanEncryption, PlanSource, PlanStore } from '../domain/plan
 import type { RunTrigger } from '../domain/run-request.ts';
 import type { Secret } from '../domain/secret.ts';
 import type { ServiceSettings } from '../domain/service-settings.ts';
+import type { Codecs } from '../pipeline/codecs.ts';
 import type { Cipher } from '../ports/cipher.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Digester } from '../ports/digester.ts';
+import type { ContentDigester, Digester } from '../ports/digester.ts';
 import type { DumpEngine } from '../ports/dump-engine.ts';
 import type { History } from '../ports/history.ts';
 import type { Log } from '../ports/log.ts';
@@ -48,7 +49,9 @@ export interface OperationContext extends Started {
   openStore(store: PlanStore): Promise<Store>;
   /** Null for a plan that does not encrypt. */
   openCipher(encryption: PlanEncryption | null): Promise<Cipher | null>;
+  readonly codecs: Codecs;
   openDigester(): Digester;
+  openContentDigester(): ContentDigester;
   /** Throws `MANIFEST_INVALID` for an engine that nothing here knows. */
   openDumpEngine(engine: string): Promise<DumpEngine>;
   openTreeTarget(): Promise<TreeTarget>;

@@ -14,7 +14,6 @@ interface CopyRequest {
 /** The same snapshot in another store. Every byte is compared with the manifest's digests on its way; nothing is kept when one differs. */
 export async function copySnapshot({ from, to, snapshot, signal }: CopyRequest, context: OperationContext): Promise<Snapshot> {
   const { manifest } = snapshot;
-  const reading = { store: from, manifest, cipher: null, signal };
   const partNames = manifest.parts.map((part) => part.name);
   await using writer = await to.begin({ id: manifest.id, plan: manifest.plan, partNames }, signal);
   for (const part of manifest.parts) {
@@ -22,7 +21,7 @@ export async function copySnapshot({ from, to, snapshot, signal }: CopyRequest, 
     context.progress.step(`copying ${part.name} to ${to.location}`, part.sizeBytes, () => progress.doneBytes);
     await writer.put(
       part.name,
-      storedBytes(reading, part, (sizeBytes) => void (progress.doneBytes += sizeBytes)),
+      storedBytes({ store: from, signal, tools: context }, part, (sizeBytes) => void (progress.doneBytes += sizeBytes)),
       signal,
     );
   }

@@ -140,7 +140,7 @@ async function restoreAndCompare(request: DrillRequest, context: OperationContex
   const [swapped] = await manifestFindings(request);
   if (swapped !== undefined) throw manifestDiffers(swapped);
   const { manifest, cipher } = await unsealed(snapshot.manifest, plan, context);
-  const reading: ArchiveReading = { store, manifest, cipher, signal };
+  const reading: ArchiveReading = { store, manifest, cipher, tools: context, signal };
   const stopwatch = new Stopwatch(context);
   const drilling: Drilling = { request, reading, context, stopwatch, remarks: [] };
   const rpoMs = context.clock.now().getTime() - Date.parse(manifest.createdAt);

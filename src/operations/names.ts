@@ -1,7 +1,7 @@
 import type { CompressionKind, Encryption, Layout } from '../domain/manifest.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Unit } from '../ports/source.ts';
-import { codecs } from '../pipeline/codecs.ts';
+import { formats } from '../pipeline/codecs.ts';
 
 /** One stored archive and the units that go into it. */
 export interface PartLayout {
@@ -31,7 +31,7 @@ type SourcedUnit = Omit<NamedUnit, 'path'>;
 export function snapshotNames(plan: Plan, units: readonly SourcedUnit[], createdAt: Date): SnapshotNames {
   const stamp = timestamp(createdAt);
   const id = `${plan.name}-${stamp.replace('_', '-')}`;
-  const suffix = codecs[plan.compression.kind].extension + (plan.encryption === null ? '' : '.age');
+  const suffix = formats[plan.compression.kind].extension + (plan.encryption === null ? '' : '.age');
   const build: Record<Layout, () => PartLayout[]> = {
     bundle: () => [{ name: `${baseName(plan, { name: plan.name, prefix: plan.name }, stamp)}.tar${suffix}`, units: bundled(units) }],
     separate: () => separateParts(plan, units, { stamp, suffix }),
@@ -100,7 +100,7 @@ export function safeName(name: string): string {
 
 /** Stored name to the pipeline that prints its plain bytes. */
 export function plainBytesCommand(partName: string, compression: CompressionKind, encryption: Encryption | null): string {
-  const { decompressCommand } = codecs[compression];
+  const { decompressCommand } = formats[compression];
   const open = encryption === null ? '' : `age -d${encryption.passphrase ? '' : ' -i KEY_FILE'} ${partName}`;
   if (open === '') return decompressCommand === '' ? `cat ${partName}` : `${decompressCommand} ${partName}`;
   return decompressCommand === '' ? open : `${open} | ${decompressCommand}`;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { HoldfastError, isHoldfastError } from '../domain/errors.ts';
 import type { DumpRecord, Manifest, Part, TreeRecord, UnitRecord } from '../domain/manifest.ts';
 import type { TreeEntry } from '../domain/tree-entry.ts';
@@ -9,14 +8,25 @@ import { TarReader } from '../pipeline/tar-reader.ts';
 import type { TarVisitor } from '../pipeline/tar-reader.ts';
 import type { Cipher } from '../ports/cipher.ts';
 import type { Store } from '../ports/store.ts';
+import type { OperationContext } from './context.ts';
 
-export interface ArchiveReading {
+/** What any archive is read with. */
+type ReadingTools = Pick<OperationContext, 'codecs' | 'openDigester'>;
+
+/** One snapshot to read. */
+interface ReadingSnapshot {
   readonly store: Store;
   readonly manifest: Manifest;
   /** Opens the parts; null for a snapshot that is not encrypted. */
   readonly cipher: Cipher | null;
   readonly signal: AbortSignal;
 }
+
+export interface ArchiveReading extends ReadingSnapshot {
+  readonly tools: ReadingTools;
+}
+
+type StoredReading = Pick<ArchiveReading, 'store' | 'signal' | 'tools'>;
 
 /** The name in a bundle of the copy of the manifest. */
 export const metadataMember = 'metadata.json';
@@ -26,22 +36,25 @@ export const metadataMember = 'metadata.json';
  * are compared with the manifest: throws `LENGTH_MISMATCH` or `DIGEST_MISMATCH`. `onBytes` hears of progress.
  */
 export async function* storedBytes(
-  reading: ArchiveReading,
+  reading: StoredReading,
   part: Part,
   onBytes?: (sizeBytes: number) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const hash = createHash('sha256');
+  const digester = reading.tools.openDigester();
   let sizeBytes = 0;
   for await (const chunk of reading.store.readPart(part.name, reading.signal)) {
-    hash.update(chunk);
+    const digested = digester.update(chunk);
+    // It is met below; until then it must not count as unhandled.
+    digested.catch(() => undefined);
     sizeBytes += chunk.length;
     onBytes?.(chunk.length);
     yield chunk;
+    await digested;
     freeMemory(chunk);
   }
   const where = `"${part.name}" in "${reading.store.location}": it`;
   if (sizeBytes !== part.sizeBytes) throw damaged('LENGTH_MISMATCH', `${where} has ${sizeBytes} bytes, ${part.sizeBytes} were written`);
-  if (hash.digest('hex') !== part.sha256)
+  if ((await digester.digest()) !== part.sha256)
     throw damaged('DIGEST_MISMATCH', `${where} has other bytes than were written: its SHA-256 is not the manifest's`);
 }
 
@@ -58,10 +71,10 @@ export async function* plainBytes(
   onBytes?: (sizeBytes: number) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const stored = storedBytes(reading, part, onBytes);
-  const { cipher, manifest } = reading;
+  const { cipher, tools, manifest } = reading;
   if (manifest.encryption !== null && cipher === null) throw new Error(`no cipher was opened for "${part.name}"`);
   try {
-    yield* decode(manifest.compression.kind, cipher === null ? stored : cipher.decrypt(stored));
+    yield* decode(tools.codecs[manifest.compression.kind], cipher === null ? stored : cipher.decrypt(stored));
   } catch (error) {
     throw corrupt(part, error);
   }

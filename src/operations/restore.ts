@@ -97,7 +97,7 @@ export async function restore(request: RestoreRequest, context: OperationContext
         request,
         context,
         selection,
-        reading: { store: request.store, manifest, cipher, signal },
+        reading: { store: request.store, manifest, cipher, tools: context, signal },
         remarks: [],
       };
       const files = wantsFiles({ ...request, snapshot: { ...snapshot, manifest } }, selection);

@@ -10,7 +10,7 @@ import { encodeManifest } from '../pipeline/manifest-codec.ts';
 import { HoleFiller } from '../pipeline/hole-filler.ts';
 import { TarReader } from '../pipeline/tar-reader.ts';
 import type { TarVisitor } from '../pipeline/tar-reader.ts';
-import type { DumpScanner } from '../ports/dump-engine.ts';
+import type { ScannedDump } from '../ports/dump-engine.ts';
 import type { Cipher } from '../ports/cipher.ts';
 import type { SnapshotKey } from '../ports/history.ts';
 import type { Store } from '../ports/store.ts';
@@ -117,14 +117,15 @@ interface ContentRequest extends VerifyRequest {
 
 async function contentFindings(context: OperationContext, request: ContentRequest): Promise<string[]> {
   const { store, snapshot, depth, cipher, isSwapped, signal } = request;
-  if (depth === 'present') return await partFindings(context, { store, manifest: snapshot.manifest, cipher, signal }, depth);
+  const reading = { store, manifest: snapshot.manifest, cipher, tools: context, signal };
+  if (depth === 'present') return await partFindings(context, reading, depth);
   try {
     const manifest = await unsealManifest(snapshot.manifest, cipher);
-    return await partFindings(context, { store, manifest, cipher, signal }, depth);
+    return await partFindings(context, { ...reading, manifest }, depth);
   } catch (error) {
     if (!isHoldfastError(error, 'KEY_REJECTED')) return [asFinding(error)];
     // The wrong key says nothing about the snapshot: as long as its bytes are those that were stored, the key is to blame.
-    const damage = await partFindings(context, { store, manifest: snapshot.manifest, cipher: null, signal }, 'present');
+    const damage = await partFindings(context, reading, 'present');
     if (damage.length === 0 && !isSwapped) throw error;
     return damage;
   }
@@ -204,12 +205,11 @@ class ContentCheck implements AsyncDisposable {
   async #checkDump(unit: DumpRecord, plain: AsyncIterable<Uint8Array>): Promise<void> {
     const engine = await this.#options.context.openDumpEngine(unit.dump.engine);
     const scanner = engine.scanner();
-    for await (const chunk of plain) scanner.push(chunk);
-    this.#compareDump(unit, scanner);
+    for await (const chunk of plain) await scanner.push(chunk);
+    this.#compareDump(unit, await scanner.end());
   }
 
-  #compareDump(unit: DumpRecord, scanner: DumpScanner): void {
-    const scanned = scanner.end();
+  #compareDump(unit: DumpRecord, scanned: ScannedDump): void {
     const where = `Dump "${unit.name}" in "${unit.part}"`;
     if (scanned.definitionsSha256 !== unit.dump.definitionsSha256)
       this.#found.push(`${where}: the definitions are not those that were dumped`);
@@ -239,7 +239,7 @@ class ContentCheck implements AsyncDisposable {
       for (const check of checks.values()) await check.skip();
       throw error;
     }
-    for (const check of checks.values()) check.end();
+    for (const check of checks.values()) await check.end();
     if (this.#options.reading.manifest.layout === 'bundle')
       this.#found.push(...metadata.findings().map((finding) => `"${part.name}": ${finding}`));
   }
@@ -252,7 +252,7 @@ class ContentCheck implements AsyncDisposable {
       begin: nothing,
       write: (bytes) => scanner.push(bytes),
       endFile: nothing,
-      end: () => this.#compareDump(unit, scanner),
+      end: async () => this.#compareDump(unit, await scanner.end()),
       skip: async () => undefined,
     };
   }
@@ -270,7 +270,7 @@ class ContentCheck implements AsyncDisposable {
 }
 
 interface UnitCheck extends TarVisitor {
-  end(): void;
+  end(): void | Promise<void>;
   /** The part turned out damaged: passes over what is left of this unit in the listing. */
   skip(): Promise<void>;
 }

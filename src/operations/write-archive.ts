@@ -1,11 +1,12 @@
 import type { DumpRecord, Issue, Part, TreeRecord, UnitRecord } from '../domain/manifest.ts';
 import type { Plan } from '../domain/plan.ts';
+import type { Codecs } from '../pipeline/codecs.ts';
 import { ListingWriter } from '../pipeline/contents-listing.ts';
 import { DumpSegments, memberAttributes } from '../pipeline/dump-segments.ts';
 import { EncodedPart } from '../pipeline/encoded-part.ts';
 import { TarWriter } from '../pipeline/tar-writer.ts';
 import type { Cipher } from '../ports/cipher.ts';
-import type { Digester } from '../ports/digester.ts';
+import type { ContentDigester, Digester } from '../ports/digester.ts';
 import type { Progress } from '../ports/progress.ts';
 import type { ByteSink, DumpUnit, TreeUnit } from '../ports/source.ts';
 import type { SnapshotWriter } from '../ports/store.ts';
@@ -21,7 +22,9 @@ interface WriteOptions {
   readonly plan: Plan;
   readonly names: SnapshotNames;
   readonly cipher: Cipher | null;
+  readonly codecs: Codecs;
   readonly openDigester: () => Digester;
+  readonly openContentDigester: () => ContentDigester;
   readonly writer: SnapshotWriter;
   readonly progress: Progress;
   readonly signal: AbortSignal;
@@ -127,6 +130,7 @@ async function readTree(unit: TreeUnit, reading: Reading & { readonly tar: TarWr
   const before = part.sink.totalBytes;
   const listing = new ListingWriter(options.contents!.sink);
   const report = await unit.read(tar.tree(listing), options.signal);
+  await part.sink.settleContent();
   const record: TreeRecord = {
     content: 'tree',
     name: unit.name,
@@ -157,7 +161,13 @@ class PartInFlight {
   constructor(name: string, role: Part['role'], options: WriteOptions) {
     this.name = name;
     this.#role = role;
-    this.#encoded = new EncodedPart({ compression: options.plan.compression, cipher: options.cipher, digester: options.openDigester() });
+    this.#encoded = new EncodedPart({
+      codec: options.codecs[options.plan.compression.kind],
+      level: options.plan.compression.level,
+      cipher: options.cipher,
+      digester: options.openDigester(),
+      contentDigester: options.openContentDigester(),
+    });
     this.#put = options.writer.put(name, this.#encoded.body(), options.signal).then(
       () => undefined,
       (error: unknown) => {

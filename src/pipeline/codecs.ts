@@ -1,25 +1,28 @@
 import type { CompressionKind } from '../domain/manifest.ts';
-import type { Deflate } from '../ports/deflate.ts';
-import type { Codec } from './codec.ts';
-import { gzipCodec } from './gzip-codec.ts';
-import { zlibDeflate } from './zlib-deflate.ts';
-import { zstdCodec } from './zstd-codec.ts';
+import type { Compressors } from '../ports/compressors.ts';
+import type { Codec, Format } from './codec.ts';
+import { gzipCodec, gzipFormat } from './gzip-codec.ts';
+import { zstdCodec, zstdFormat } from './zstd-codec.ts';
 
-const noneCodec: Codec = {
+const noFormat: Format = {
   extension: '',
   decompressCommand: '',
   blockBytes: 1 << 20,
   passesThrough: true,
-  encode: (block) => block,
   frameLength: (input) => (input.length === 0 ? undefined : input.length),
-  decode: (frame) => frame,
 };
 
-type Codecs = Readonly<Record<CompressionKind, Codec>>;
+const noCodec: Codec = {
+  ...noFormat,
+  roomBytes: () => 0,
+  encode: async (block) => block.length,
+  decode: async (frame) => frame,
+};
 
-/** Codecs keep memory from one call to the next: each thread has its own. */
-export function codecsOver(deflate: Deflate): Codecs {
-  return { none: noneCodec, gzip: gzipCodec(deflate), zstd: zstdCodec(deflate) };
+export const formats: Readonly<Record<CompressionKind, Format>> = { none: noFormat, gzip: gzipFormat, zstd: zstdFormat };
+
+export type Codecs = Readonly<Record<CompressionKind, Codec>>;
+
+export function codecsOver({ deflate, zstd }: Compressors): Codecs {
+  return { none: noCodec, gzip: gzipCodec(deflate), zstd: zstdCodec(zstd) };
 }
-
-export const codecs = codecsOver(zlibDeflate);

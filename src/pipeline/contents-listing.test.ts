@@ -28,7 +28,11 @@ async function write(entries: readonly ListedEntry[]) {
   };
   const writer = new ListingWriter(sink);
   for (const entry of entries)
-    await writer.add({ ...entry, uid: 0, gid: 0, user: '', group: '', xattrs: new Map() } satisfies TreeEntry, entry.sha256, entry.damaged);
+    await writer.add(
+      { ...entry, uid: 0, gid: 0, user: '', group: '', xattrs: new Map() } satisfies TreeEntry,
+      { sha256: entry.sha256 },
+      entry.damaged,
+    );
   return { ...(await writer.end()), bytes: Buffer.concat(chunks) };
 }
 

@@ -1,8 +1,18 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { ListedEntry, TreeEntry } from '../domain/tree-entry.ts';
+import type { ContentDigest } from '../ports/digester.ts';
 import type { ByteSink } from '../ports/source.ts';
 import { formatSeconds, parseSeconds } from './tar-format.ts';
+
+/** So many lines are written at once. */
+const batchLines = 256;
+
+interface PendingLine {
+  readonly entry: TreeEntry;
+  readonly digest: ContentDigest | null;
+  readonly damaged: boolean;
+}
 
 /**
  * The contents listing: one JSON object a line for every tree entry, in archive order, as `docs/formats/manifest.md`
@@ -11,39 +21,43 @@ import { formatSeconds, parseSeconds } from './tar-format.ts';
 export class ListingWriter {
   readonly #out: ByteSink;
   readonly #hash = createHash('sha256');
-  #pending: string[] = [];
-  #pendingLength = 0;
+  #pending: PendingLine[] = [];
   #entries = 0;
 
   constructor(out: ByteSink) {
     this.#out = out;
   }
 
-  add(entry: TreeEntry, sha256: string, damaged: boolean): void | Promise<void> {
-    const line = encodeLine(entry, sha256, damaged);
-    this.#pending.push(line);
+  /** The digest, null for what has no content, may be known later, when lines that come after this are added. */
+  add(entry: TreeEntry, digest: ContentDigest | null, damaged: boolean): void | Promise<void> {
+    this.#pending.push({ entry, digest, damaged });
     this.#entries += 1;
-    this.#pendingLength += line.length;
-    if (this.#pendingLength > 1 << 16) return this.#drain();
+    if (this.#pending.length >= batchLines && isKnown(this.#pending[0]!)) return this.#drain();
   }
 
+  /** Writes the lines up to the first whose digest is not known. */
   #drain(): void | Promise<void> {
-    const bytes = Buffer.from(this.#pending.join(''));
-    this.#pending = [];
-    this.#pendingLength = 0;
+    const unknown = this.#pending.findIndex((line) => !isKnown(line));
+    const known = this.#pending.splice(0, unknown === -1 ? this.#pending.length : unknown);
+    const bytes = Buffer.from(known.map(encodeLine).join(''));
     this.#hash.update(bytes);
     return this.#out.write(bytes);
   }
 
-  /** How many lines there are and their digest, hex. Call it once, last. */
+  /** How many lines there are and their digest, hex. Call it once, last, when every digest is known. */
   async end(): Promise<{ readonly entries: number; readonly listingSha256: string }> {
-    if (this.#pendingLength > 0) await this.#drain();
+    await this.#drain();
+    if (this.#pending.length > 0) throw new Error('the contents listing ends before every digest is known');
     return { entries: this.#entries, listingSha256: this.#hash.digest('hex') };
   }
 }
 
-function encodeLine(entry: TreeEntry, sha256: string, damaged: boolean): string {
-  const content = entry.type === 'file' ? `,"size":${entry.sizeBytes},"sha256":"${sha256}"` : '';
+function isKnown({ digest }: PendingLine): boolean {
+  return digest === null || digest.sha256 !== undefined;
+}
+
+function encodeLine({ entry, digest, damaged }: PendingLine): string {
+  const content = entry.type === 'file' ? `,"size":${entry.sizeBytes},"sha256":"${digest?.sha256 ?? ''}"` : '';
   const link = entry.linkTarget.length > 0 ? `,${encodeName('target', entry.linkTarget)}` : '';
   const mode = entry.mode.toString(8).padStart(4, '0');
   return `{${encodeName('path', entry.path)},"type":"${entry.type}","mode":"${mode}","mtime":"${formatSeconds(entry.mtimeNs)}"${content}${link}${damaged ? ',"damaged":true' : ''}}\n`;

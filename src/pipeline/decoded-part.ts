@@ -1,18 +1,15 @@
-import type { CompressionKind } from '../domain/manifest.ts';
 import type { Codec } from './codec.ts';
-import { codecThreadCount, codecThreads } from './codec-threads.ts';
-import { codecs } from './codecs.ts';
 import { freeMemory } from './free-memory.ts';
+import { blocksAtOnce } from './parallelism.ts';
 
 /** Frames inflated at once, or waiting for their turn. */
-const decoderWidth = codecThreadCount + 1;
+const decoderWidth = blocksAtOnce + 1;
 
 /**
  * The bytes before compression, frame by frame in order, several frames inflated at once; each chunk is valid until the
  * next is asked for. Throws a plain Error saying what is wrong when the stream is damaged or ends inside a frame.
  */
-export async function* decode(kind: CompressionKind, stored: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  const codec = codecs[kind];
+export async function* decode(codec: Codec, stored: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   if (codec.passesThrough) {
     yield* stored;
     return;
@@ -20,13 +17,20 @@ export async function* decode(kind: CompressionKind, stored: AsyncIterable<Uint8
   const underWay: Promise<Uint8Array>[] = [];
   try {
     for await (const frame of frames(codec, stored)) {
-      underWay.push(quiet(codecThreads.run({ kind, operation: 'decode', bytes: frame, level: 0 })));
+      underWay.push(quiet(decodeOnce(codec, frame)));
       if (underWay.length >= decoderWidth) yield* lent(await underWay.shift()!);
     }
     while (underWay.length > 0) yield* lent(await underWay.shift()!);
   } finally {
     await Promise.allSettled(underWay);
   }
+}
+
+/** The frame is nobody else's. */
+async function decodeOnce(codec: Codec, frame: Uint8Array): Promise<Uint8Array> {
+  const block = await codec.decode(frame);
+  freeMemory(frame);
+  return block;
 }
 
 function* lent(block: Uint8Array): Generator<Uint8Array, void, undefined> {
@@ -82,7 +86,7 @@ class PendingBytes {
     this.#buffer = target;
   }
 
-  /** A copy, since another thread takes it while more bytes arrive here. */
+  /** A copy, since another thread reads it while more bytes arrive here. */
   take(sizeBytes: number): Uint8Array {
     const taken = Buffer.allocUnsafeSlow(sizeBytes);
     this.#buffer.copy(taken, 0, this.#start, this.#start + sizeBytes);

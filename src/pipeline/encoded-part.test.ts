@@ -2,15 +2,25 @@ import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { CompressionKind } from '../domain/manifest.ts';
-import { BackgroundDigester } from '../platform/background-digester.ts';
+import { systemCompressors } from '../platform/compressors.ts';
+import { ParallelContentDigester } from '../platform/content-digester.ts';
+import { Sha256 } from '../platform/sha256.ts';
+import type { ContentDigest } from '../ports/digester.ts';
+import { codecsOver } from './codecs.ts';
 import { decode } from './decoded-part.ts';
 import { EncodedPart } from './encoded-part.ts';
 
+const codecs = codecsOver(systemCompressors());
 const kinds: readonly { readonly kind: CompressionKind; readonly level: number; readonly tool: readonly [string, ...string[]] }[] = [
   { kind: 'none', level: 0, tool: ['cat'] },
   { kind: 'gzip', level: 4, tool: ['gzip', '-dc'] },
   { kind: 'zstd', level: 3, tool: ['zstd', '-dcq'] },
 ];
+
+function openPart({ kind, level }: { readonly kind: CompressionKind; readonly level: number }): EncodedPart {
+  const digesters = { digester: new Sha256(), contentDigester: new ParallelContentDigester() };
+  return new EncodedPart({ codec: codecs[kind], level, cipher: null, ...digesters });
+}
 
 /** Text that compresses, then noise that does not, over several blocks. */
 function mixedData(): Buffer {
@@ -19,7 +29,7 @@ function mixedData(): Buffer {
 }
 
 async function encode(data: Uint8Array, options: { readonly kind: CompressionKind; readonly level: number; readonly chunkBytes?: number }) {
-  const part = new EncodedPart({ compression: options, cipher: null, digester: new BackgroundDigester() });
+  const part = openPart(options);
   const chunks: Uint8Array[] = [];
   const taken = (async () => {
     for await (const chunk of part.body()) chunks.push(Uint8Array.from(chunk));
@@ -38,7 +48,7 @@ async function* inChunks(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<
 
 async function decodeAll(kind: CompressionKind, bytes: Uint8Array, chunkBytes = 100_003): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of decode(kind, inChunks(bytes, chunkBytes))) chunks.push(Uint8Array.from(chunk));
+  for await (const chunk of decode(codecs[kind], inChunks(bytes, chunkBytes))) chunks.push(Uint8Array.from(chunk));
   return Buffer.concat(chunks);
 }
 
@@ -72,7 +82,7 @@ describe.each(kinds)('a $kind part', ({ kind, level, tool }) => {
   });
 
   it('passes on the failure of its source to the store, and of the store to its source', async () => {
-    const failing = new EncodedPart({ compression: { kind, level }, cipher: null, digester: new BackgroundDigester() });
+    const failing = openPart({ kind, level });
     const reading = (async () => {
       for await (const _ of failing.body());
     })();
@@ -80,7 +90,7 @@ describe.each(kinds)('a $kind part', ({ kind, level, tool }) => {
     failing.fail(new Error('the source broke'));
     await expect(reading).rejects.toThrow('the source broke');
 
-    const rejected = new EncodedPart({ compression: { kind, level }, cipher: null, digester: new BackgroundDigester() });
+    const rejected = openPart({ kind, level });
     const store = rejected.body();
     const filling = (async () => {
       for (let block = 0; block < 100; block++) await rejected.sink.write(randomBytes(1 << 20));
@@ -91,21 +101,41 @@ describe.each(kinds)('a $kind part', ({ kind, level, tool }) => {
   });
 });
 
-describe('a part whose digest is behind when its source fails', () => {
-  it('tells the failure of the source, not that the digest was given up', async () => {
-    const { promise: discarded, reject } = Promise.withResolvers<never>();
-    const begun = Promise.withResolvers<void>();
-    const update = (): Promise<void> => {
-      begun.resolve();
-      return discarded;
-    };
-    const digester = { update, digest: () => discarded, discard: () => reject(new Error('the digest was discarded')) };
-    const part = new EncodedPart({ compression: { kind: 'none', level: 0 }, cipher: null, digester });
+describe.each(kinds)('the content of files in a $kind part', ({ kind, level }) => {
+  it('is hashed where it lies, whatever the sizes, and known when it is settled, also before the part ends', async () => {
+    const part = openPart({ kind, level });
+    const taken = (async () => {
+      for await (const _ of part.body());
+    })();
+    const sizes = [0, 1, 1000, 65_535, 65_536, 1 << 20, 2 << 20, 0, 9_000_000, 3, (4 << 20) + 1, 100_000];
+    const found: { readonly digest: ContentDigest; readonly expected: string }[] = [];
+    for (const half of [sizes.slice(0, 6), sizes.slice(6)]) {
+      for (const sizeBytes of half) {
+        await part.sink.write(Buffer.alloc(1536, 'h'));
+        const content = randomBytes(sizeBytes);
+        part.sink.beginContent();
+        for (let position = 0; position < sizeBytes; position += 700_001)
+          await part.sink.write(content.subarray(position, position + 700_001));
+        found.push({ digest: part.sink.endContent(), expected: createHash('sha256').update(content).digest('hex') });
+      }
+      await part.sink.settleContent();
+      expect(found.map(({ digest }) => digest.sha256)).toEqual(found.map(({ expected }) => expected));
+    }
+    await part.end();
+    await taken;
+  });
+});
+
+describe('a part whose files cannot be hashed', () => {
+  it('fails for whoever writes it, and for its store', async () => {
+    const broken = (): Promise<never> => Promise.reject(new Error('no hash'));
+    const contentDigester = { take: broken, settle: broken };
+    const part = new EncodedPart({ codec: codecs.zstd, level: 1, cipher: null, digester: new Sha256(), contentDigester });
     const reading = part.body().next();
-    void part.sink.write(Buffer.alloc(1 << 20));
-    await begun.promise;
-    part.fail(new Error('the source broke'));
-    await expect(reading).rejects.toThrow('the source broke');
+    reading.catch(() => undefined);
+    await part.sink.write(randomBytes(3 << 20));
+    await expect(part.sink.settleContent()).rejects.toThrow('no hash');
+    await expect(reading).rejects.toThrow('no hash');
   });
 });
 

@@ -1,8 +1,17 @@
-import type { Compression } from '../domain/manifest.ts';
 import type { Cipher } from '../ports/cipher.ts';
-import type { Digester } from '../ports/digester.ts';
+import type { ContentDigester, Digester } from '../ports/digester.ts';
 import { BlockAssembler } from './block-assembler.ts';
+import type { Codec } from './codec.ts';
 import { ParallelEncoder } from './parallel-encoder.ts';
+
+interface PartOptions {
+  readonly codec: Codec;
+  readonly level: number;
+  readonly cipher: Cipher | null;
+  /** Of the stored form. */
+  readonly digester: Digester;
+  readonly contentDigester: ContentDigester;
+}
 
 /**
  * One part on its way into a store: bytes given to `sink` come out of `body`, compressed, encrypted and digested, while
@@ -14,13 +23,12 @@ export class EncodedPart {
   readonly #cipher: Cipher | null;
   readonly #digester: Digester;
   #storedBytes = 0;
-  #failure: { readonly error: unknown } | undefined;
 
-  constructor(options: { readonly compression: Compression; readonly cipher: Cipher | null; readonly digester: Digester }) {
-    this.#encoder = new ParallelEncoder(options.compression);
+  constructor(options: PartOptions) {
+    this.#encoder = new ParallelEncoder(options.codec, options.level);
     this.#cipher = options.cipher;
     this.#digester = options.digester;
-    this.sink = new BlockAssembler(this.#encoder);
+    this.sink = new BlockAssembler(this.#encoder, options.contentDigester);
   }
 
   /**
@@ -29,16 +37,13 @@ export class EncodedPart {
    */
   async *body(): AsyncGenerator<Uint8Array, void, undefined> {
     const blocks = this.#encoder.blocks();
-    try {
-      for await (const chunk of this.#cipher === null ? blocks : this.#cipher.encrypt(blocks)) {
-        const wait = this.#digester.update(chunk);
-        if (wait !== undefined) await wait;
-        this.#storedBytes += chunk.length;
-        yield chunk;
-      }
-    } catch (error) {
-      // A digest that was discarded is only a consequence.
-      throw this.#failure === undefined ? error : this.#failure.error;
+    for await (const chunk of this.#cipher === null ? blocks : this.#cipher.encrypt(blocks)) {
+      const digested = this.#digester.update(chunk);
+      // It is met below; until then it must not count as unhandled.
+      digested.catch(() => undefined);
+      this.#storedBytes += chunk.length;
+      yield chunk;
+      await digested;
     }
   }
 
@@ -50,8 +55,6 @@ export class EncodedPart {
 
   /** The source failed: `body` throws this, so the store undoes its put. */
   fail(error: unknown): void {
-    this.#failure ??= { error };
-    this.#digester.discard();
     this.#encoder.fail(error);
   }
 

@@ -1,5 +1,5 @@
-import type { Deflate } from '../ports/deflate.ts';
-import type { Codec } from './codec.ts';
+import type { Deflate } from '../ports/compressors.ts';
+import type { Codec, Format } from './codec.ts';
 import { looksIncompressible, worstCaseBytes } from './compressibility.ts';
 
 /**
@@ -17,32 +17,40 @@ const trailerBytes = 8;
 /** A member that claims more than this was not written here. */
 const longestMember = 1 << 28;
 
-const blockBytes = 1 << 20;
+export const gzipFormat: Format = {
+  extension: '.gz',
+  decompressCommand: 'gunzip -c',
+  blockBytes: 1 << 20,
+  passesThrough: false,
+  frameLength,
+};
 
 export function gzipCodec(deflate: Deflate): Codec {
-  let scratch: Uint8Array | undefined;
   return {
-    extension: '.gz',
-    decompressCommand: 'gunzip -c',
-    blockBytes,
-    passesThrough: false,
+    ...gzipFormat,
+    roomBytes: worstCaseBytes,
 
-    encode(block, level) {
-      const stores = looksIncompressible(block, deflate);
-      // What is stored fills its buffer; what shrinks leaves most of one empty, so that one serves them all.
-      const member = stores || block.length > blockBytes ? roomFor(block.length) : (scratch ??= roomFor(blockBytes));
-      const sizeBytes = writeMember(block, member, { deflate, level: stores ? 0 : level });
-      return stores ? member.subarray(0, sizeBytes) : new Uint8Array(member.subarray(0, sizeBytes));
+    async encode(block, into, level) {
+      const body = into.subarray(headerBytes, into.length - trailerBytes);
+      const [bodyBytes, checksum] = await Promise.all([
+        deflate.deflate(block, body, looksIncompressible(block) ? 0 : level),
+        deflate.crc32(block),
+      ]);
+      const trailer = headerBytes + bodyBytes;
+      const sizeBytes = trailer + trailerBytes;
+      const view = new DataView(into.buffer, into.byteOffset, sizeBytes);
+      writeHeader(view, sizeBytes);
+      view.setUint32(trailer, checksum, true);
+      view.setUint32(trailer + 4, block.length, true);
+      return sizeBytes;
     },
 
-    frameLength,
-
-    decode(member) {
+    async decode(member) {
       const view = new DataView(member.buffer, member.byteOffset, member.length);
       const trailer = member.length - trailerBytes;
       const block = Buffer.allocUnsafeSlow(Math.min(view.getUint32(trailer + 4, true), longestMember));
-      deflate.inflate(member.subarray(headerBytes, trailer), block);
-      if (deflate.crc32(block) !== view.getUint32(trailer, true)) throw new Error('its checksum (CRC-32) is wrong');
+      await deflate.inflate(member.subarray(headerBytes, trailer), block);
+      if ((await deflate.crc32(block)) !== view.getUint32(trailer, true)) throw new Error('its checksum (CRC-32) is wrong');
       return block;
     },
   };
@@ -55,25 +63,6 @@ function frameLength(input: Uint8Array): number | undefined {
   const length = isOurs ? view.getUint32(16, true) : 0;
   if (length < headerBytes + trailerBytes || length > longestMember) throw new Error('no gzip member of a known length starts here');
   return length;
-}
-
-function roomFor(sizeBytes: number): Uint8Array {
-  return Buffer.allocUnsafeSlow(worstCaseBytes(sizeBytes));
-}
-
-/** Returns the length of the member, which stands at the start of `into`. */
-function writeMember(
-  block: Uint8Array,
-  into: Uint8Array,
-  { deflate, level }: { readonly deflate: Deflate; readonly level: number },
-): number {
-  const trailer = headerBytes + deflate.deflate(block, into.subarray(headerBytes, into.length - trailerBytes), level);
-  const sizeBytes = trailer + trailerBytes;
-  const view = new DataView(into.buffer, into.byteOffset, sizeBytes);
-  writeHeader(view, sizeBytes);
-  view.setUint32(trailer, deflate.crc32(block), true);
-  view.setUint32(trailer + 4, block.length, true);
-  return sizeBytes;
 }
 
 /** RFC 1952 section 2.3: deflate, an extra field, no time, no name, made on Unix; the field `HF` holds the member's length. */

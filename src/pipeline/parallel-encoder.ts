@@ -1,8 +1,6 @@
-import type { Compression } from '../domain/manifest.ts';
 import type { BlockReceiver } from './block-assembler.ts';
-import { codecThreadCount, codecThreads } from './codec-threads.ts';
-import { codecs } from './codecs.ts';
-import { freeMemory } from './free-memory.ts';
+import type { Codec } from './codec.ts';
+import { blocksAtOnce } from './parallelism.ts';
 
 interface Encoded {
   readonly bytes: Uint8Array;
@@ -11,32 +9,35 @@ interface Encoded {
 }
 
 /** Blocks under way at once: enough to keep the cores busy while one waits for the disk and one for its turn. */
-const width = codecThreadCount + 2;
+const width = blocksAtOnce + 2;
 
 /**
  * Compresses blocks, several at once, and yields them in the order they came. A few blocks are under way or waiting for
  * the reader, which bounds memory whatever the data's size.
  */
 export class ParallelEncoder implements BlockReceiver {
-  readonly #compression: Compression;
+  readonly #codec: Codec;
+  readonly #level: number;
   readonly #queue: Promise<Encoded>[] = [];
-  readonly #free: Uint8Array[] = [];
+  readonly #freeBlocks: Uint8Array[] = [];
+  readonly #freeRooms: Uint8Array[] = [];
   #ended = false;
   #failure: { readonly error: Error } | undefined;
   #wakeReader: (() => void) | undefined;
   #waitingWriter: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
 
-  constructor(compression: Compression) {
-    this.#compression = compression;
+  constructor(codec: Codec, level: number) {
+    this.#codec = codec;
+    this.#level = level;
   }
 
   take(): Uint8Array {
-    return this.#free.pop() ?? new Uint8Array(new SharedArrayBuffer(codecs[this.#compression.kind].blockBytes));
+    return this.#freeBlocks.pop() ?? Buffer.allocUnsafeSlow(this.#codec.blockBytes);
   }
 
-  submit(block: Uint8Array, sizeBytes: number): void | Promise<void> {
+  submit(block: Uint8Array, sizeBytes: number, read: Promise<void>): void | Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
-    const encoded = this.#encode(block, sizeBytes);
+    const encoded = this.#encode(block, sizeBytes, read);
     // The reader meets the rejection in order; until then it must not count as unhandled.
     encoded.catch(() => undefined);
     this.#queue.push(encoded);
@@ -44,14 +45,17 @@ export class ParallelEncoder implements BlockReceiver {
     if (this.#queue.length >= width) return this.#room();
   }
 
-  async #encode(block: Uint8Array, sizeBytes: number): Promise<Encoded> {
+  async #encode(block: Uint8Array, sizeBytes: number, read: Promise<void>): Promise<Encoded> {
     const bytes = sizeBytes === block.length ? block : block.subarray(0, sizeBytes);
-    const reuse = () => void this.#free.push(block);
-    const { kind, level } = this.#compression;
-    if (codecs[kind].passesThrough) return { bytes, release: reuse };
-    const encoded = await codecThreads.run({ kind, operation: 'encode', bytes, level });
-    reuse();
-    return { bytes: encoded, release: () => freeMemory(encoded) };
+    const codec = this.#codec;
+    if (codec.passesThrough) {
+      await read;
+      return { bytes, release: () => void this.#freeBlocks.push(block) };
+    }
+    const room = this.#freeRooms.pop() ?? Buffer.allocUnsafeSlow(codec.roomBytes(codec.blockBytes));
+    const [encodedBytes] = await Promise.all([codec.encode(bytes, room, this.#level), read]);
+    this.#freeBlocks.push(block);
+    return { bytes: room.subarray(0, encodedBytes), release: () => void this.#freeRooms.push(room) };
   }
 
   #room(): Promise<void> {

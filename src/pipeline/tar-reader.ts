@@ -1,5 +1,6 @@
 import type { Extent, TreeEntry } from '../domain/tree-entry.ts';
-import { decodeHeader, decodePaxRecords, paddingBytes, tarBlockBytes, toEntry } from './tar-format.ts';
+import { paddingBytes, tarBlockBytes } from './tar-format.ts';
+import { decodeHeader, decodePaxRecords, toEntry } from './tar-header-reader.ts';
 
 /** Takes what a tar archive holds, in order. A promise means: wait before the next call. */
 export interface TarVisitor {

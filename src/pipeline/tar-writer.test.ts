@@ -7,7 +7,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TreeEntry } from '../domain/tree-entry.ts';
-import type { ByteSink } from '../ports/source.ts';
+import type { ContentDigest } from '../ports/digester.ts';
+import type { ContentSink } from './block-assembler.ts';
 import { aclFromText } from './posix-acl.ts';
 import { TarReader } from './tar-reader.ts';
 import { TarWriter } from './tar-writer.ts';
@@ -17,9 +18,10 @@ interface Member {
   readonly data: Buffer;
 }
 
-class Collected implements ByteSink {
+class Collected implements ContentSink {
   readonly #room = Buffer.alloc(64 * 1024);
   readonly #chunks: Buffer[] = [];
+  #content: number | undefined;
   write(bytes: Uint8Array): void {
     this.#chunks.push(Buffer.from(bytes));
   }
@@ -28,6 +30,15 @@ class Collected implements ByteSink {
   }
   filled(sizeBytes: number): void {
     this.#chunks.push(Buffer.from(this.#room.subarray(0, sizeBytes)));
+  }
+  beginContent(): void {
+    this.#content = this.bytes().length;
+  }
+  endContent(): ContentDigest {
+    return { sha256: createHash('sha256').update(this.bytes().subarray(this.#content)).digest('hex') };
+  }
+  settleContent(): Promise<void> {
+    return Promise.resolve();
   }
   bytes(): Buffer {
     return Buffer.concat(this.#chunks);
@@ -60,7 +71,7 @@ async function archive(members: readonly Member[]): Promise<{ readonly tar: Buff
   const out = new Collected();
   const tar = new TarWriter(out);
   const digests = new Map<string, string>();
-  const sink = tar.tree({ add: (listed, sha256) => void digests.set(Buffer.from(listed.path).toString('latin1'), sha256) });
+  const sink = tar.tree({ add: (listed, digest) => void digests.set(Buffer.from(listed.path).toString('latin1'), digest?.sha256 ?? '') });
   for (const { entry: described, data } of members) {
     await sink.begin(described);
     if (described.type !== 'file') continue;

@@ -1,38 +1,40 @@
-import { createHash, hash as hashAtOnce } from 'node:crypto';
-import type { Hash } from 'node:crypto';
-import type { TreeEntry } from '../domain/tree-entry.ts';
-import type { ByteSink, TreeSink } from '../ports/source.ts';
+import { createHash } from 'node:crypto';
+import type { Extent, TreeEntry } from '../domain/tree-entry.ts';
+import type { ContentDigest } from '../ports/digester.ts';
+import type { TreeSink } from '../ports/source.ts';
+import type { ContentSink } from './block-assembler.ts';
 import type { ListingWriter } from './contents-listing.ts';
 import { HoleFiller } from './hole-filler.ts';
-import { encodeHeader, paddingBytes, tarBlockBytes } from './tar-format.ts';
+import { paddingBytes, tarBlockBytes } from './tar-format.ts';
+import { HeaderWriter } from './tar-header-writer.ts';
 
 const zeros = Buffer.alloc(64 * 1024);
-const emptySha256 = hashAtOnce('sha256', '');
 
-/** Where an entry's digest goes when its last byte was taken. */
+/** Where an entry goes when its last byte was taken. */
 type Listing = Pick<ListingWriter, 'add'>;
 
 /**
- * Writes a tar archive: entries in the order given, each file hashed as it flows. `tree` gives the sink that a source
- * fills; several may be used one after the other.
+ * Writes a tar archive: entries in the order given. `tree` gives the sink that a source fills; several may be used one
+ * after the other. The digests that its listing is given are known once `out` has settled them.
  */
 export class TarWriter {
-  readonly #out: ByteSink;
+  readonly #out: ContentSink;
+  readonly #headers = new HeaderWriter();
 
-  constructor(out: ByteSink) {
+  constructor(out: ContentSink) {
     this.#out = out;
   }
 
   tree(listing: Listing): TreeSink {
-    return new EntrySink(this.#out, listing);
+    return new EntrySink(this.#out, this.#headers, listing);
   }
 
   /** A whole regular file that is in memory already. */
   async file(entry: TreeEntry, content: Uint8Array): Promise<void> {
-    const sink = new EntrySink(this.#out, { add: () => undefined });
-    await sink.begin({ ...entry, type: 'file', sizeBytes: content.length });
-    if (content.length > 0) await sink.write(content);
-    await sink.endFile('whole');
+    const { header, dataBytes } = this.#headers.write({ ...entry, type: 'file', sizeBytes: content.length });
+    await this.#out.write(header);
+    await this.#out.write(content);
+    await this.#out.write(zeros.subarray(0, paddingBytes(dataBytes)));
   }
 
   /** Two blocks of zeros, then zeros to a full record of 10 KiB, as pax asks. */
@@ -44,23 +46,26 @@ export class TarWriter {
 }
 
 class EntrySink implements TreeSink {
-  readonly #out: ByteSink;
+  readonly #out: ContentSink;
+  readonly #headers: HeaderWriter;
   readonly #listing: Listing;
   #file: OpenFile | undefined;
 
-  constructor(out: ByteSink, listing: Listing) {
+  constructor(out: ContentSink, headers: HeaderWriter, listing: Listing) {
     this.#out = out;
+    this.#headers = headers;
     this.#listing = listing;
   }
 
   begin(entry: TreeEntry): void | Promise<void> {
     if (this.#file !== undefined) throw new Error(`an entry begins before the one before it ended`);
-    const { header, dataBytes } = encodeHeader(entry);
-    if (entry.type === 'file') {
-      this.#file = new OpenFile(entry, dataBytes);
-      return this.#out.write(header);
-    }
-    return both(this.#out.write(header), this.#listing.add(entry, '', false));
+    const { header, dataBytes } = this.#headers.write(entry);
+    const written = this.#out.write(header);
+    if (entry.type !== 'file') return both(written, this.#listing.add(entry, null, false));
+    this.#file = new OpenFile(entry, dataBytes);
+    if (entry.extents !== undefined) return written;
+    if (written === undefined) return this.#out.beginContent();
+    return written.then(() => this.#out.beginContent());
   }
 
   window(): Uint8Array {
@@ -94,9 +99,10 @@ class EntrySink implements TreeSink {
 
   #finish(file: OpenFile, damaged: boolean): void | Promise<void> {
     this.#file = undefined;
+    const digest = file.holes === undefined ? this.#out.endContent() : file.holes.digest();
     const padding = paddingBytes(file.dataBytes);
     const padded = padding === 0 ? undefined : this.#out.write(zeros.subarray(0, padding));
-    return both(padded, this.#listing.add(file.entry, file.sha256(), damaged));
+    return both(padded, this.#listing.add(file.entry, digest, damaged));
   }
 
   #open(): OpenFile {
@@ -112,19 +118,18 @@ function both(first: void | Promise<void>, second: void | Promise<void>): void |
   return Promise.all([first, second]).then(() => undefined);
 }
 
-/** A file whose bytes are arriving: counts and hashes them, holes read as zeros. */
+/** A file whose bytes are arriving. */
 class OpenFile {
   readonly entry: TreeEntry;
   readonly dataBytes: number;
+  /** What hashes a file with holes; any other is hashed where it lies in the archive. */
+  readonly holes: SparseHasher | undefined;
   #taken = 0;
-  #hash: Hash | undefined;
-  #wholeSha256 = emptySha256;
-  readonly #holes: HoleFiller | undefined;
 
   constructor(entry: TreeEntry, dataBytes: number) {
     this.entry = entry;
     this.dataBytes = dataBytes;
-    this.#holes = entry.extents === undefined ? undefined : new HoleFiller(entry.extents, entry.sizeBytes);
+    this.holes = entry.extents === undefined ? undefined : new SparseHasher(entry.extents, entry.sizeBytes);
   }
 
   get missingBytes(): number {
@@ -133,23 +138,26 @@ class OpenFile {
 
   take(bytes: Uint8Array): void {
     if (bytes.length > this.missingBytes) throw new Error('a file has more bytes than its announced size');
-    const isWhole = bytes.length === this.dataBytes && this.#holes === undefined;
-    if (isWhole) this.#wholeSha256 = hashAtOnce('sha256', bytes);
-    else this.#update(bytes);
+    this.holes?.update(bytes);
     this.#taken += bytes.length;
   }
+}
 
-  #update(bytes: Uint8Array): void {
-    this.#hash ??= createHash('sha256');
-    if (this.#holes === undefined) this.#hash.update(bytes);
-    else for (const piece of this.#holes.filled(bytes)) this.#hash.update(piece);
+/** Hashes a file of whose bytes only the data travels: its holes are read as zeros. */
+class SparseHasher {
+  readonly #hash = createHash('sha256');
+  readonly #holes: HoleFiller;
+
+  constructor(extents: readonly Extent[], sizeBytes: number) {
+    this.#holes = new HoleFiller(extents, sizeBytes);
   }
 
-  sha256(): string {
-    if (this.#holes !== undefined) {
-      this.#hash ??= createHash('sha256');
-      for (const piece of this.#holes.end()) this.#hash.update(piece);
-    }
-    return this.#hash === undefined ? this.#wholeSha256 : this.#hash.digest('hex');
+  update(data: Uint8Array): void {
+    for (const piece of this.#holes.filled(data)) this.#hash.update(piece);
+  }
+
+  digest(): ContentDigest {
+    for (const piece of this.#holes.end()) this.#hash.update(piece);
+    return { sha256: this.#hash.digest('hex') };
   }
 }

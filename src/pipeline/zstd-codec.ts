@@ -1,6 +1,5 @@
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import type { Deflate } from '../ports/deflate.ts';
-import type { Codec } from './codec.ts';
+import type { Zstd } from '../ports/compressors.ts';
+import type { Codec, Format } from './codec.ts';
 import { looksIncompressible, worstCaseBytes } from './compressibility.ts';
 
 /** RFC 8878 section 3.1.1: a file may be any number of frames, one after the other. Each block is one. */
@@ -9,33 +8,30 @@ const blockHeaderBytes = 3;
 /** Section 3.1.1.2.4: no block holds more than 128 KiB. */
 const largestRawBlock = 128 * 1024;
 const longestFrame = 1 << 28;
-/** zlib takes no smaller buffer. */
-const leastChunkBytes = 64;
 
-export function zstdCodec(deflate: Deflate): Codec {
+export const zstdFormat: Format = {
+  extension: '.zst',
+  decompressCommand: 'zstd -dc',
+  blockBytes: 2 << 20,
+  passesThrough: false,
+  frameLength,
+};
+
+export function zstdCodec(zstd: Zstd): Codec {
   return {
-    extension: '.zst',
-    decompressCommand: 'zstd -dc',
-    blockBytes: 2 << 20,
-    passesThrough: false,
+    ...zstdFormat,
+    roomBytes: worstCaseBytes,
 
-    encode(block, level) {
-      if (looksIncompressible(block, deflate)) return rawFrame(block);
-      return zstdCompressSync(block, {
-        // With room for the worst case zstd compresses straight from one buffer into the other.
-        chunkSize: worstCaseBytes(block.length),
-        pledgedSrcSize: block.length,
-        params: { [constants.ZSTD_c_compressionLevel]: level },
-      });
+    async encode(block, into, level) {
+      return looksIncompressible(block) ? writeRawFrame(block, into) : await zstd.compress(block, into, level);
     },
 
-    frameLength,
-
-    decode(frame) {
+    async decode(frame) {
       const sizeBytes = contentSize(frame);
-      if (sizeBytes === undefined) return zstdDecompressSync(frame);
-      // A buffer that is filled to its last byte makes zlib allocate a second one, garbage of the same size again.
-      return zstdDecompressSync(frame, { chunkSize: sizeBytes + leastChunkBytes, maxOutputLength: Math.max(sizeBytes, 1) });
+      if (sizeBytes === undefined || sizeBytes > longestFrame) throw new Error('a zstd frame does not tell the size of its content');
+      const block = Buffer.allocUnsafeSlow(sizeBytes);
+      await zstd.decompress(frame, block);
+      return block;
     },
   };
 }
@@ -87,10 +83,10 @@ function contentSize(frame: Uint8Array): number | undefined {
   }
 }
 
-/** A frame of stored blocks: single segment, 4-byte content size, no checksum (the manifest has a SHA-256). */
-function rawFrame(block: Uint8Array): Uint8Array {
+/** A frame of stored blocks: single segment, 4-byte content size, no checksum (the manifest has a SHA-256). Returns its length. */
+function writeRawFrame(block: Uint8Array, into: Uint8Array): number {
   const blocks = Math.max(1, Math.ceil(block.length / largestRawBlock));
-  const frame = Buffer.allocUnsafeSlow(9 + blocks * blockHeaderBytes + block.length);
+  const frame = Buffer.from(into.buffer, into.byteOffset, into.length);
   frame.writeUInt32LE(magic, 0);
   frame[4] = 0b1010_0000;
   frame.writeUInt32LE(block.length, 5);
@@ -102,5 +98,5 @@ function rawFrame(block: Uint8Array): Uint8Array {
     frame.set(piece, position + blockHeaderBytes);
     position += blockHeaderBytes + piece.length;
   }
-  return frame;
+  return position;
 }

@@ -22,6 +22,8 @@ export interface RunProcessOptions {
 const defaultPatienceMs = 60_000;
 /** Of what a worker prints: only what Node itself says of its death. */
 const keptOutput = 4_000;
+/** What `bin/holdfast` starts the service with, and other commands without. */
+const smallness: readonly string[] = ['--optimize-for-size', '--max-semi-space-size=2'];
 
 /** Runs in processes of their own. */
 export function openRunLauncher(options: RunProcessOptions): RunLauncher {
@@ -48,7 +50,7 @@ class Worker implements RunningProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...options.environment },
       // The service is small, a worker is fast.
-      execArgv: process.execArgv.filter((argument) => argument !== '--optimize-for-size'),
+      execArgv: process.execArgv.filter((argument) => !smallness.includes(argument)),
     });
     this.pid = this.#child.pid ?? 0;
     for (const stream of [this.#child.stdout, this.#child.stderr])

@@ -14,10 +14,10 @@ export interface DumpEngine {
   restoreCommand(details: DumpDetails, stream: string): string;
 }
 
-/** Push all bytes, then `end`. Throws `DUMP_INCOMPLETE` from `end` when the dump stops short. */
+/** Push all bytes, then `end`, which throws `DUMP_INCOMPLETE` when the dump stops short. With a promise it needs the bytes until that resolves. */
 export interface DumpScanner {
-  push(bytes: Uint8Array): void;
-  end(): ScannedDump;
+  push(bytes: Uint8Array): void | Promise<void>;
+  end(): Promise<ScannedDump>;
 }
 
 export interface ScannedDump {

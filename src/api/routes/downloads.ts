@@ -26,7 +26,7 @@ export function downloadRoutes(context: ApiContext, list: BackupsList): readonly
       handle: async ({ params, principal, header, signal }) => {
         const { facts, planStore } = await list.named(principal, params.filename);
         const [found] = await copiesOf(context, principal, { id: facts.id, store: planStore.name });
-        const reply = await downloads.reply(found, partOf(found, params.filename), { header, signal });
+        const reply = await downloads.reply(found, partOf(context, found, params.filename), { header, signal });
         return { ...reply, audited: { target: params.filename } };
       },
     }),
@@ -40,7 +40,7 @@ export function downloadRoutes(context: ApiContext, list: BackupsList): readonly
       handle: async ({ params, query, principal, header, signal }) => {
         const copies = await copiesOf(context, principal, { id: params.id, store: query.store });
         const found = bestOf(copies);
-        return await downloads.reply(found, partOf(found, params.name), { header, signal });
+        return await downloads.reply(found, partOf(context, found, params.name), { header, signal });
       },
     }),
     route({

@@ -28,7 +28,7 @@ export function browseCommand(program: Command, setup: CommandSetup): void {
         });
         const { manifest, cipher } = await unsealed(snapshot.manifest, plan, world);
         using index = await doors.openFolderIndex();
-        await withStore(world, planStore, (store) => indexContents({ store, manifest, cipher, signal }, index));
+        await withStore(world, planStore, (store) => indexContents({ store, manifest, cipher, tools: world, signal }, index));
         const folder = Buffer.from(path.replace(/\/+$/u, ''));
         const entries = index.page(folder, { after: undefined, limit: Number.MAX_SAFE_INTEGER });
         if (entries === undefined) throw noFolderAt(manifest.id, folder);

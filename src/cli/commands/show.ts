@@ -57,7 +57,7 @@ async function showContents(
 ): Promise<void> {
   await withStore(world, planStore, async (store) => {
     const { manifest, cipher } = await unsealed(snapshot.manifest, plan, world);
-    const entries = listedEntries({ store, manifest, cipher, signal });
+    const entries = listedEntries({ store, manifest, cipher, tools: world, signal });
     await terminal.stream(terminal.isJson ? jsonWithList(json, 'contents', each(entries, contentJson)) : each(entries, contentLine));
   });
 }

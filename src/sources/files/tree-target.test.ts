@@ -25,7 +25,8 @@ import { keptLog } from '../../../test/fakes/kept-log.ts';
 import { RecordingSink, type RecordedEntry } from '../../../test/fakes/recording-sink.ts';
 import type { ListedEntry, TreeEntry } from '../../domain/tree-entry.ts';
 import { systemClock } from '../../platform/system-clock.ts';
-import type { ByteSink, TreeSink } from '../../ports/source.ts';
+import type { TreeSink } from '../../ports/source.ts';
+import type { ContentSink } from '../../pipeline/block-assembler.ts';
 import { TarReader } from '../../pipeline/tar-reader.ts';
 import { TarWriter } from '../../pipeline/tar-writer.ts';
 import { filesSource } from './files-source.ts';
@@ -169,7 +170,14 @@ describe('a tree that was read and is restored', () => {
       chunks.push(Buffer.from(bytes));
       total += bytes.length;
     };
-    const out: ByteSink = { write: take, window: () => window, filled: (sizeBytes) => take(window.subarray(0, sizeBytes)) };
+    const out: ContentSink = {
+      write: take,
+      window: () => window,
+      filled: (sizeBytes) => take(window.subarray(0, sizeBytes)),
+      beginContent: () => undefined,
+      endContent: () => ({ sha256: undefined }),
+      settleContent: () => Promise.resolve(),
+    };
     const tar = new TarWriter(out);
     await readTree(path, tar.tree({ add: () => undefined }));
     await tar.end(total);

@@ -1,9 +1,20 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../domain/errors.ts';
 import type { TableRecord } from '../../domain/manifest.ts';
 import type { DumpScanner, ScannedDump } from '../../ports/dump-engine.ts';
 import { type CopyStatement, parseCopyStatement } from './copy-statement.ts';
 import { SqlLexer } from './sql-lexer.ts';
+
+/** Computes the SHA-256 of a table's rows, hex. With a promise it needs the bytes until that resolves. */
+export interface RowHash {
+  update(bytes: Uint8Array): void | Promise<void>;
+  digest(): string | Promise<string>;
+}
+
+function hashAtOnce(): RowHash {
+  const hash = createHash('sha256');
+  return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest('hex') };
+}
 
 /**
  * Counts and hashes what is in a plain dump while its bytes flow by: rows, bytes and SHA-256 of every table's rows as
@@ -12,24 +23,35 @@ import { SqlLexer } from './sql-lexer.ts';
  * @see https://www.postgresql.org/docs/current/sql-copy.html (File Formats, Text Format)
  */
 export class CopyScanner implements DumpScanner {
+  readonly #openHash: () => RowHash;
   readonly #lexer = new SqlLexer();
   readonly #definitions = createHash('sha256');
-  readonly #tables: TableRecord[] = [];
+  readonly #tables: Promise<TableRecord>[] = [];
   #table: OpenTable | null = null;
   #inCommand = false;
+  #hashing: Promise<void>[] = [];
 
-  push(bytes: Uint8Array): void {
+  /** Unless it is given other hashes, it is done with bytes when a call returns. */
+  constructor(openHash: () => RowHash = hashAtOnce) {
+    this.#openHash = openHash;
+  }
+
+  push(bytes: Uint8Array): void | Promise<void> {
     const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
     while (at < chunk.length) at = this.#table === null ? this.#scanDefinitions(chunk, at) : this.#scanRows(this.#table, chunk, at);
+    if (this.#hashing.length === 0) return;
+    const hashing = this.#hashing;
+    this.#hashing = [];
+    return Promise.all(hashing).then(() => undefined);
   }
 
   /**
    * As `push`, for bytes that are known to be rows of the table whose COPY came last, and whose count is known too: it is
    * told with `addRows`. Saves looking for it.
    */
-  pushRows(bytes: Uint8Array): void {
-    this.#openTable().hash(bytes);
+  pushRows(bytes: Uint8Array): void | Promise<void> {
+    return this.#openTable().hash(bytes);
   }
 
   addRows(rows: number): void {
@@ -41,10 +63,10 @@ export class CopyScanner implements DumpScanner {
     return this.#table;
   }
 
-  end(): ScannedDump {
+  async end(): Promise<ScannedDump> {
     if (this.#table !== null) throw incomplete(`it ends among the rows of ${this.#table.record.copy}`);
     if (!this.#lexer.isComplete) throw incomplete('its end marker is missing');
-    return { definitionsSha256: this.#definitions.digest('hex'), tables: this.#tables };
+    return { definitionsSha256: this.#definitions.digest('hex'), tables: await Promise.all(this.#tables) };
   }
 
   #scanDefinitions(chunk: Buffer, from: number): number {
@@ -52,15 +74,21 @@ export class CopyScanner implements DumpScanner {
     if (!this.#inCommand) this.#definitions.update(chunk.subarray(from, at));
     if (stop === 'commandBegins') this.#inCommand = true;
     if (stop === 'commandEnds') this.#inCommand = false;
-    if (stop === 'copy') this.#table = new OpenTable(parseCopyStatement(this.#lexer.copyStatement, this.#lexer.encoding));
+    if (stop === 'copy') this.#table = new OpenTable(parseCopyStatement(this.#lexer.copyStatement, this.#lexer.encoding), this.#openHash());
     return at;
   }
 
   #scanRows(table: OpenTable, chunk: Buffer, from: number): number {
     const { rowsEnd, next, ended } = findRowsEnd(table, chunk, from);
-    if (rowsEnd > from) table.take(chunk.subarray(from, rowsEnd));
+    if (rowsEnd > from) {
+      const hashing = table.take(chunk.subarray(from, rowsEnd));
+      if (hashing !== undefined) this.#hashing.push(hashing);
+    }
     if (!ended) return next;
-    this.#tables.push(table.close());
+    const closed = table.close();
+    // It is met at the end; until then it must not count as unhandled.
+    closed.catch(() => undefined);
+    this.#tables.push(closed);
     this.#definitions.update(terminator);
     this.#table = null;
     this.#lexer.resume();
@@ -84,26 +112,30 @@ class OpenTable {
   held = 0;
   atLineStart = true;
   rows = 0;
-  readonly #hash: Hash = createHash('sha256');
+  readonly #hash: RowHash;
   #sizeBytes = 0;
 
-  constructor(record: CopyStatement) {
+  constructor(record: CopyStatement, hash: RowHash) {
     this.record = record;
+    this.#hash = hash;
   }
 
-  take(bytes: Buffer): void {
-    this.rows += countNewlines(bytes, this.#sizeBytes / this.rows < shortRowBytes);
-    this.hash(bytes);
+  take(bytes: Buffer): void | Promise<void> {
+    const areShort = this.#sizeBytes / this.rows < shortRowBytes;
+    // Begun first: rows are counted while another thread hashes them.
+    const hashing = this.hash(bytes);
+    this.rows += countNewlines(bytes, areShort);
+    return hashing;
   }
 
-  hash(bytes: Uint8Array): void {
+  hash(bytes: Uint8Array): void | Promise<void> {
     this.#sizeBytes += bytes.length;
-    this.#hash.update(bytes);
     this.atLineStart = bytes[bytes.length - 1] === newline;
+    return this.#hash.update(bytes);
   }
 
-  close(): TableRecord {
-    return { ...this.record, rows: this.rows, sizeBytes: this.#sizeBytes, sha256: this.#hash.digest('hex') };
+  async close(): Promise<TableRecord> {
+    return { ...this.record, rows: this.rows, sizeBytes: this.#sizeBytes, sha256: await this.#hash.digest() };
   }
 }
 
@@ -119,7 +151,8 @@ function findRowsEnd(table: OpenTable, chunk: Buffer, from: number): { rowsEnd: 
       table.held = matched;
       return { rowsEnd: from, next: chunk.length, ended: false };
     }
-    if (table.held > 0) table.take(terminator.subarray(0, table.held));
+    // So few bytes are hashed at once in any case.
+    if (table.held > 0) void table.take(terminator.subarray(0, table.held));
     table.held = 0;
   }
   const line = findTerminatorLine(chunk, from);

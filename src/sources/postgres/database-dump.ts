@@ -39,7 +39,7 @@ async function readDatabase(reading: DatabaseReading, sink: ByteSink, signal: Ab
   const requires = await readRequirements(session);
   const output = new DumpOutput(sink, signal);
   const messages = await writeDump(reading, output, properties['encoding'] ?? 'UTF8', signal);
-  const { tables, definitionsSha256 } = output.end();
+  const { tables, definitionsSha256 } = await output.end();
   // Asked after the last byte, of the session that holds the locks: an answer shows that it held them all along.
   checkTables(
     { excluded: excluded.tables, relations: withRows(reading), tables, standby: await isStandby(reading.snapshot) },

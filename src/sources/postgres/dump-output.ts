@@ -3,7 +3,7 @@ import type { ScannedDump } from '../../ports/dump-engine.ts';
 import type { ByteSink } from '../../ports/source.ts';
 import { CopyScanner } from './copy-scanner.ts';
 
-/** Where a dump's bytes go: each is looked at once and handed on. After the signal nothing is: writing throws `CANCELLED`. */
+/** Where a dump's bytes go: each is looked at once and handed on; they must stay as they are until a call's promise resolves. After the signal nothing is: writing throws `CANCELLED`. */
 export class DumpOutput {
   readonly #scanner = new CopyScanner();
   readonly #sink: ByteSink;
@@ -16,15 +16,13 @@ export class DumpOutput {
 
   write(bytes: Uint8Array): void | Promise<void> {
     throwIfAborted(this.#signal);
-    this.#scanner.push(bytes);
-    return this.#sink.write(bytes);
+    return both(this.#scanner.push(bytes), this.#sink.write(bytes));
   }
 
   /** Rows of the table whose COPY was written last; `addRows` tells how many they were. */
   writeRows(bytes: Uint8Array): void | Promise<void> {
     throwIfAborted(this.#signal);
-    this.#scanner.pushRows(bytes);
-    return this.#sink.write(bytes);
+    return both(this.#scanner.pushRows(bytes), this.#sink.write(bytes));
   }
 
   addRows(rows: number): void {
@@ -32,9 +30,13 @@ export class DumpOutput {
   }
 
   /** Throws `DUMP_INCOMPLETE`. */
-  end(): ScannedDump {
+  end(): Promise<ScannedDump> {
     return this.#scanner.end();
   }
+}
+
+function both(scanned: void | Promise<void>, written: void | Promise<void>): void | Promise<void> {
+  return scanned === undefined ? written : Promise.all([scanned, written]).then(() => undefined);
 }
 
 /** The last lines of a plain dump, with the key of its `\restrict` where there is one. */

@@ -43,7 +43,7 @@ async function readGlobals(reading: GlobalsReading, sink: ByteSink, signal: Abor
   const { address, programs, serverVersion, passwords } = reading;
   const output = new DumpOutput(sink, signal);
   const messages = await dumpGlobals(reading, (bytes) => output.write(bytes), signal);
-  const { definitionsSha256, tables } = output.end();
+  const { definitionsSha256, tables } = await output.end();
   const details = {
     engine: 'postgres',
     scope: 'globals' as const,

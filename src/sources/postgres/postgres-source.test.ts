@@ -167,8 +167,8 @@ describe.each([1, 2, 3])('a database over %i connections', (connections) => {
 
   test('has the tables that pg_dump alone has, byte for byte', async () => {
     const scanner = new CopyScanner();
-    scanner.push(Buffer.from(await client('pg_dump', ['-d', 'odd'])));
-    expect(byTable(dumped.report)).toEqual(scanner.end().tables.toSorted((a, b) => (a.copy < b.copy ? -1 : 1)));
+    await scanner.push(Buffer.from(await client('pg_dump', ['-d', 'odd'])));
+    expect(byTable(dumped.report)).toEqual((await scanner.end()).tables.toSorted((a, b) => (a.copy < b.copy ? -1 : 1)));
     const rows = new Map(dumped.report.details.tables.map(({ copy, rows: count }) => [copy, count]));
     expect(rows.get('public."Large" (id, text, nothing)')).toBe(135_000);
     expect(rows.get('public.no_columns')).toBe(2);

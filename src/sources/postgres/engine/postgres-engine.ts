@@ -1,6 +1,7 @@
 import type { DumpDetails } from '../../../domain/manifest.ts';
 import type { OpenContext } from '../../../ports/descriptor.ts';
 import type { DumpEngine } from '../../../ports/dump-engine.ts';
+import { Sha256 } from '../../../platform/sha256.ts';
 import { shellQuote } from '../../../platform/shell-quote.ts';
 import { CopyScanner } from '../copy-scanner.ts';
 
@@ -10,7 +11,7 @@ import { CopyScanner } from '../copy-scanner.ts';
 export function openPostgresEngine(context: OpenContext): DumpEngine {
   return {
     engine: 'postgres',
-    scanner: () => new CopyScanner(),
+    scanner: () => new CopyScanner(() => new Sha256()),
     async scratch(options, signal) {
       const { openScratch } = await import('./open-target.ts');
       return openScratch({ ...options, context, signal });
