@@ -68,14 +68,14 @@ let standsBack = false;
 function standBack(): void {
   if (standsBack) return;
   standsBack = true;
-  if (process.platform !== 'linux' || getPriority() >= poolNiceness) return;
-  for (const thread of readdirSync('/proc/self/task')) {
-    try {
+  if (process.platform !== 'linux') return;
+  try {
+    if (getPriority() >= poolNiceness) return;
+    for (const thread of readdirSync('/proc/self/task'))
       if (readFileSync(`/proc/self/task/${thread}/comm`, 'utf8') === 'libuv-worker\n') setPriority(Number(thread), poolNiceness);
-    } catch (error) {
-      // It has ended, or may not be changed: then it goes on beside the others.
-      if (!(error instanceof Error)) throw error;
-    }
+  } catch (error) {
+    // Without /proc, or where it may not be changed, all work beside one another.
+    if (!(error instanceof Error)) throw error;
   }
 }
 
