@@ -61,7 +61,7 @@ export class BlockAssembler implements ContentSink {
       this.#block.set(fits === bytes.length ? bytes : bytes.subarray(position, position + fits), this.#used);
       position += fits;
       const wait = this.filled(fits);
-      if (wait !== undefined) return position === bytes.length ? wait : this.#writeLater(wait, bytes.slice(position));
+      if (wait !== undefined) return position === bytes.length ? wait : this.#writeLater(wait, Uint8Array.from(bytes.subarray(position)));
     }
   }
 

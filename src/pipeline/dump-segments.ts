@@ -43,7 +43,7 @@ export class DumpSegments implements ByteSink {
     this.#segment.set(bytes.subarray(0, fits), this.#used);
     const wait = this.filled(fits);
     if (fits === bytes.length) return wait;
-    const rest = bytes.slice(fits);
+    const rest = Uint8Array.from(bytes.subarray(fits));
     return Promise.resolve(wait).then(() => this.write(rest));
   }
 

@@ -126,6 +126,30 @@ describe.each(kinds)('the content of files in a $kind part', ({ kind, level }) =
   });
 });
 
+describe('the sink of a part', () => {
+  it('is done with the bytes when it returns, also with those for which it has to wait', async () => {
+    const part = openPart({ kind: 'none', level: 0 });
+    const chunks: Uint8Array[] = [];
+    const data = randomBytes(12 << 20);
+    const reused = Buffer.alloc(1_500_000);
+    const filling = (async () => {
+      for (let position = 0; position < data.length; position += reused.length) {
+        const given = data.copy(reused, 0, position);
+        const wait = part.sink.write(reused.subarray(0, given));
+        reused.fill(0);
+        await wait;
+      }
+      await part.end();
+    })();
+    for await (const chunk of part.body()) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      chunks.push(Uint8Array.from(chunk));
+    }
+    await filling;
+    expect(Buffer.concat(chunks).equals(data)).toBe(true);
+  });
+});
+
 describe('a part whose files cannot be hashed', () => {
   it('fails for whoever writes it, and for its store', async () => {
     const broken = (): Promise<never> => Promise.reject(new Error('no hash'));

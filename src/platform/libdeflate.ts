@@ -1,7 +1,7 @@
 import type { Deflate } from '../ports/compressors.ts';
-import { type BackgroundCall, type Call, inBackground, loadCalls, Loans } from './native-calls.ts';
+import { type BackgroundCall, type Call, inBackground, loadCalls, Loans, standBack } from './native-calls.ts';
 
-/** The name that its releases since 2016 share, whose interface is kept. */
+/** The name that its releases since 2016 share, whose interface is kept. Level 0 came with 1.7. */
 const sharedLibrary = 'libdeflate.so.0';
 
 /**
@@ -22,6 +22,7 @@ class Libdeflate implements Deflate {
 
   constructor(declare: (definition: string) => Call) {
     this.#allocCompressor = declare('void *libdeflate_alloc_compressor(int level)');
+    if ((this.#allocCompressor(0) as unknown) === null) throw new Error('libdeflate is older than 1.7');
     this.#decompressors = new Loans(declare('void *libdeflate_alloc_decompressor()'));
     this.#compress = inBackground(
       declare('size_t libdeflate_deflate_compress(void *compressor, const void *in, size_t in_size, void *out, size_t out_size)'),
@@ -38,6 +39,7 @@ class Libdeflate implements Deflate {
   async deflate(bytes: Uint8Array, into: Uint8Array, level: number): Promise<number> {
     const compress = (compressor: unknown): Promise<number> => this.#compress(compressor, bytes, bytes.length, into, into.length);
     const sizeBytes = await this.#compressorsOf(level).use(compress, level);
+    standBack();
     if (sizeBytes === 0) throw new Error(`${bytes.length} bytes do not fit into ${into.length} when compressed`);
     return sizeBytes;
   }

@@ -27,11 +27,20 @@ export function loadKoffi(): Promise<typeof koffi | undefined> {
 async function load(): Promise<typeof koffi | undefined> {
   try {
     const { default: loaded } = await import('koffi');
-    loaded.config({ max_async_calls: mostCalls, resident_async_pools: keptStacks });
+    configure(loaded);
     return loaded;
   } catch (error) {
     if (error instanceof Error) return undefined;
     throw error;
+  }
+}
+
+/** Only before a library is loaded, be it by somebody else: then fewer calls can wait, and more memory is allocated anew. */
+function configure(loaded: typeof koffi): void {
+  try {
+    loaded.config({ max_async_calls: mostCalls, resident_async_pools: keptStacks });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
   }
 }
 
@@ -58,14 +67,16 @@ export function inBackground(call: Call): BackgroundCall {
         else reject(error);
       };
       call.async(...parameters, settle);
-      standBack();
     });
 }
 
 let standsBack = false;
 
-/** Once, when the first call has started the pool. Without it the threads take turns, and reading gets half a core. */
-function standBack(): void {
+/**
+ * For processes that compress, when a call has started the pool: without it the threads take turns, and reading gets
+ * half a core. It cannot be undone.
+ */
+export function standBack(): void {
   if (standsBack) return;
   standsBack = true;
   if (process.platform !== 'linux') return;

@@ -1,5 +1,5 @@
 import type { Zstd } from '../ports/compressors.ts';
-import { type BackgroundCall, type Call, inBackground, loadCalls, Loans } from './native-calls.ts';
+import { type BackgroundCall, type Call, inBackground, loadCalls, Loans, standBack } from './native-calls.ts';
 
 /** ZSTD_c_compressionLevel. @see https://facebook.github.io/zstd/zstd_manual.html */
 const compressionLevel = 100;
@@ -37,6 +37,7 @@ class NodeZstd implements Zstd {
       this.#checked(this.#setParameter(context, compressionLevel, level));
       return this.#compress(context, into, into.length, bytes, bytes.length);
     });
+    standBack();
     return this.#checked(result);
   }
 

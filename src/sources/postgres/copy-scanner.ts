@@ -81,7 +81,7 @@ export class CopyScanner implements DumpScanner {
   #scanRows(table: OpenTable, chunk: Buffer, from: number): number {
     const { rowsEnd, next, ended } = findRowsEnd(table, chunk, from);
     if (rowsEnd > from) {
-      const hashing = table.take(chunk.subarray(from, rowsEnd));
+      const hashing = quiet(table.take(chunk.subarray(from, rowsEnd)));
       if (hashing !== undefined) this.#hashing.push(hashing);
     }
     if (!ended) return next;
@@ -139,6 +139,12 @@ class OpenTable {
   }
 }
 
+/** A failure is met by whoever waits, and by the digest; as long as nobody does it must not count as unhandled. */
+function quiet(hashing: void | Promise<void>): void | Promise<void> {
+  hashing?.catch(() => undefined);
+  return hashing;
+}
+
 /**
  * Where the rows end in this chunk. In COPY's text format a backslash in the data is always doubled, so a line that is
  * just `\.` is never a row.
@@ -151,8 +157,8 @@ function findRowsEnd(table: OpenTable, chunk: Buffer, from: number): { rowsEnd: 
       table.held = matched;
       return { rowsEnd: from, next: chunk.length, ended: false };
     }
-    // So few bytes are hashed at once in any case.
-    if (table.held > 0) void table.take(terminator.subarray(0, table.held));
+    // These bytes stay as they are, whenever they are hashed.
+    if (table.held > 0) quiet(table.take(terminator.subarray(0, table.held)));
     table.held = 0;
   }
   const line = findTerminatorLine(chunk, from);
