@@ -158,7 +158,7 @@ function findRowsEnd(table: OpenTable, chunk: Buffer, from: number): { rowsEnd: 
       return { rowsEnd: from, next: chunk.length, ended: false };
     }
     // These bytes stay as they are, whenever they are hashed.
-    if (table.held > 0) quiet(table.take(terminator.subarray(0, table.held)));
+    if (table.held > 0) void quiet(table.take(terminator.subarray(0, table.held)));
     table.held = 0;
   }
   const line = findTerminatorLine(chunk, from);
