@@ -2,8 +2,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { type DirectFile, directAlignment, openDirect } from '../../platform/direct-file.ts';
 import { isSystemError } from '../../platform/system-error.ts';
 
-/** What is written at once. */
-const blockBytes = 1 << 20;
+/** What is written at once: with less, an archive that is not compressed waits for its writes. */
+const blockBytes = 2 << 20;
 /** From here on a file is large enough to be written past the page cache. */
 const directFromBytes = 8 << 20;
 /** Where that cannot be had, so much may wait there: the disk works all along, and the last fsync finds little left to do. */
